@@ -1,0 +1,1 @@
+//! The heavy computations of the prover.

@@ -1,0 +1,4 @@
+//! Commitments to the columns.
+
+pub mod setup;
+pub mod tier2;

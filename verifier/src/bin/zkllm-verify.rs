@@ -1,0 +1,44 @@
+//! `zkllm-verify CARD RECEIPT`: exit 0 proved, 1 refused, 2 unusable input or usage. Links no prover code.
+
+use std::process::ExitCode;
+use zkllm_verifier::{Blame, verify};
+
+/// A receipt or card larger than this is no honest one.
+const MAX_BYTES: u64 = 64 << 20;
+
+fn read(path: &str) -> Result<Vec<u8>, String> {
+    let complain = |error: std::io::Error| format!("cannot read {path}: {error}");
+    let length = std::fs::metadata(path).map_err(complain)?.len();
+    if length > MAX_BYTES {
+        return Err(format!("{path} has {length} bytes: no card or receipt is that large"));
+    }
+    std::fs::read(path).map_err(complain)
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [card, receipt] = arguments.as_slice() else {
+        eprintln!("usage: zkllm-verify CARD RECEIPT");
+        return ExitCode::from(2);
+    };
+    let (card, receipt) = match (read(card), read(receipt)) {
+        (Ok(card), Ok(receipt)) => (card, receipt),
+        (Err(error), _) | (_, Err(error)) => {
+            eprintln!("zkllm-verify: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match verify(&card, &receipt) {
+        Ok(verified) => {
+            let statement = verified.statement();
+            let (prompt, answer) = statement.tokens().split_at(statement.prompt_length());
+            let fingerprint: String = verified.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
+            println!("proved: model \"{}\" {fingerprint} answers {prompt:?} with {answer:?}", verified.name());
+            ExitCode::SUCCESS
+        }
+        Err(refusal) => {
+            println!("refused: {refusal}");
+            ExitCode::from(if refusal.blame() == Blame::Unsupported { 2 } else { 1 })
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Decides how a claim on a product becomes claims on its operands. Spec: einsum.
+
+use crate::arith::{mle, tables};
+use crate::channel::{Ask, Channel, Sumcheck};
+use crate::claim::{Driver, Reader, Weight};
+use crate::ledger::Form;
+use crate::program::{AxisId, Operand, Product, ProductId, ProductKind, Program, Rotary};
+use crate::Refusal;
+use crate::sumcheck::sumcheck;
+use alloc::vec::Vec;
+use ark_bls12_381::Fr;
+use ark_ff::{AdditiveGroup, Field};
+
+/// `sum over the product's axes of prod_a eq(point_a, .) * product`, at a point for each axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductClaim {
+    /// The product.
+    pub product: ProductId,
+    /// A point for each of its axes, most significant bit first.
+    pub points: Vec<Vec<Fr>>,
+}
+
+impl ProductClaim {
+    /// The point of `axis`, if the product has it.
+    pub fn point(&self, product: &Product, axis: AxisId) -> Option<&[Fr]> {
+        let at = product.axes.iter().position(|&other| other == axis)?;
+        self.points.get(at).map(Vec::as_slice)
+    }
+}
+
+/// The axes of a product's sumcheck, in the left operand's order: those that both operands have, or, for a rotary
+/// embedding, those of its table. Spec: einsum.shared.
+pub fn shared_axes(product: &Product) -> Vec<AxisId> {
+    let shared = |axis: &AxisId| match &product.kind {
+        ProductKind::Einsum(right) => right.axes.contains(axis),
+        // t of the left operand stands for u of the right one too
+        ProductKind::Scores(right) => right.axes.contains(axis) || Some(axis) == product.axes.iter().rev().nth(1),
+        ProductKind::Rotary(rotary) => [rotary.time, rotary.half, rotary.pair].contains(axis),
+    };
+    product.left.axes.iter().copied().filter(shared).collect()
+}
+
+/// The rotary embedding's weights on `(t, half, e)`, row major, when its result is weighted by eq at the three points:
+/// `W[t,0,e] = w_t w_e (w_0 cos + w_1 sin)`, `W[t,1,e] = w_t w_e (w_1 cos - w_0 sin)`. Spec: einsum.rotary.
+pub fn rotary_weights(program: &Program, rotary: &Rotary, time: &[Fr], half: &[Fr], pair: &[Fr]) -> Vec<Fr> {
+    let length = |axis: AxisId| program.axes[axis].length;
+    let (times, pairs) = (mle::eq_table(time, length(rotary.time)), mle::eq_table(pair, length(rotary.pair)));
+    let w1 = half.first().copied().unwrap_or(Fr::ZERO);
+    let w0 = Fr::ONE - w1;
+    let table = tables::rotary(times.len(), pairs.len(), rotary.base, rotary.fraction);
+    let mut weights = Vec::with_capacity(2 * times.len() * pairs.len());
+    for (w_t, row) in times.iter().zip(&table) {
+        let entries = || pairs.iter().zip(row).map(|(w_e, (cos, sin))| (*w_t * w_e, Fr::from(*cos), Fr::from(*sin)));
+        weights.extend(entries().map(|(w, cos, sin)| w * (w0 * cos + w1 * sin)));
+        weights.extend(entries().map(|(w, cos, sin)| w * (w1 * cos - w0 * sin)));
+    }
+    weights
+}
+
+/// `u -> eq(earlier, u) * sum_{u <= t < n} eq(time, t)`: the weights on keys behind a claim on scores. Spec: einsum.scores.
+pub fn key_weights(time: &[Fr], earlier: &[Fr], length: usize) -> Vec<Fr> {
+    let mut weights = mle::eq_table(earlier, length);
+    let mut later = Fr::ZERO;
+    for (weight, t) in weights.iter_mut().zip(mle::eq_table(time, length)).rev() {
+        later += t;
+        *weight *= later;
+    }
+    weights
+}
+
+impl<C: Channel> Driver<'_, C> {
+    /// Reduces `claim = value`.
+    pub fn product(&mut self, claim: &ProductClaim, value: Form) -> Result<(), Refusal> {
+        let program = &self.plan.program;
+        let product = &program.products[claim.product];
+        let shared = shared_axes(product);
+        let of_table = matches!(product.kind, ProductKind::Rotary(_));
+        let coordinates: Vec<Option<Fr>> = shared
+            .iter()
+            .flat_map(|&axis| {
+                let point = claim.point(product, axis).filter(|_| !of_table);
+                (0..program.axes[axis].bits).map(move |bit| point.and_then(|point| point.get(bit).copied()))
+            })
+            .collect();
+        let of = Sumcheck::Product(claim);
+        let (point, value) = sumcheck(self.channel, &mut self.ledger, of, value, &coordinates)?;
+        let mut rest = point.as_slice();
+        let mut bound = Vec::new();
+        for &axis in &shared {
+            let (head, tail) = rest.split_at(program.axes[axis].bits);
+            bound.push((axis, head));
+            rest = tail;
+        }
+        let at = |axis: AxisId| bound.iter().find(|(other, _)| *other == axis).map(|(_, point)| *point).or(claim.point(product, axis));
+        let reader = |operand: &Operand| -> Result<Reader, Refusal> {
+            let weight = |&axis: &AxisId| at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard);
+            Ok(Reader { weights: operand.axes.iter().map(weight).collect::<Result<_, _>>()?, causal: None })
+        };
+        let ask = Ask::End { of, point: &point };
+        match &product.kind {
+            ProductKind::Einsum(right) if *right == product.left => {
+                // value = a^2
+                let end = self.ledger.slots(self.channel, ask, 1)?;
+                let [a] = end.as_slice() else { return Err(Refusal::LedgerValue) };
+                self.ledger.gate(a.clone(), a.clone(), value);
+                self.claim(&product.left.sum, &reader(&product.left)?, a.clone())
+            }
+            ProductKind::Einsum(right) => {
+                // value = a b
+                let (a, b) = self.operands(ask, value)?;
+                self.claim(&product.left.sum, &reader(&product.left)?, a)?;
+                self.claim(&right.sum, &reader(right)?, b)
+            }
+            ProductKind::Scores(right) => {
+                // value = a b, b over keys weighted by eq(upsilon, u) [u <= t], extended in t
+                let (a, b) = self.operands(ask, value)?;
+                let [.., t, u] = product.axes[..] else { return Err(Refusal::BadCard) };
+                let (Some(time), Some(earlier)) = (at(t), claim.point(product, u)) else { return Err(Refusal::BadCard) };
+                let keys = key_weights(time, earlier, program.axes[t].length);
+                let weights = right.axes.iter().map(|&axis| match axis {
+                    axis if axis == u => Ok((axis, Weight::Vector(keys.clone()))),
+                    axis => at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard),
+                });
+                let keys = Reader { weights: weights.collect::<Result<_, _>>()?, causal: None };
+                self.claim(&product.left.sum, &reader(&product.left)?, a)?;
+                self.claim(&right.sum, &keys, b)
+            }
+            ProductKind::Rotary(rotary) => {
+                // value = W(r) a, W public
+                let end = self.ledger.slots(self.channel, ask, 1)?;
+                let [a] = end.as_slice() else { return Err(Refusal::LedgerValue) };
+                let [time, half, pair] = [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
+                let weights = rotary_weights(program, rotary, time, half, pair);
+                let weight = evaluate_dense(program, &shared, &weights, &point);
+                self.ledger.zero(value.plus(-weight, a));
+                self.claim(&product.left.sum, &reader(&product.left)?, a.clone())
+            }
+        }
+    }
+
+    fn operands(&mut self, ask: Ask<'_>, value: Form) -> Result<(Form, Form), Refusal> {
+        let end = self.ledger.slots(self.channel, ask, 2)?;
+        let [a, b] = end.as_slice() else { return Err(Refusal::LedgerValue) };
+        self.ledger.gate(a.clone(), b.clone(), value);
+        Ok((a.clone(), b.clone()))
+    }
+}
+
+/// The extension of `values`, dense over the true lengths of `axes`, at `point`.
+fn evaluate_dense(program: &Program, axes: &[AxisId], values: &[Fr], point: &[Fr]) -> Fr {
+    let mut weights = alloc::vec![Fr::ONE];
+    let mut rest = point;
+    for &axis in axes {
+        let (head, tail) = rest.split_at(program.axes[axis].bits);
+        let eq = mle::eq_table(head, program.axes[axis].length);
+        weights = weights.iter().flat_map(|weight| eq.iter().map(move |eq| *weight * eq)).collect();
+        rest = tail;
+    }
+    weights.iter().zip(values).map(|(weight, value)| *weight * value).sum()
+}

@@ -1,0 +1,202 @@
+//! Decides that the committed columns have the claimed values: one sumcheck over all chunks, then one opening of one
+//! combined matrix. Spec: opening.
+
+use crate::arith::mle;
+use crate::channel::{Ask, Channel, Sumcheck};
+use crate::claim::Driver;
+use crate::groups::Gt;
+use crate::ledger::Form;
+use crate::plan::Plan;
+use crate::program::ColumnId;
+use crate::dory::{self, Setup};
+use crate::Refusal;
+use crate::sumcheck::sumcheck;
+use alloc::vec;
+use alloc::vec::Vec;
+use ark_bls12_381::Fr;
+use ark_ff::{AdditiveGroup, Field};
+
+/// A public weight on one or two neighbouring axes of a column.
+#[derive(Clone, Debug)]
+pub enum Factor {
+    /// `x -> eq(point, x)`, on the padding too.
+    Eq(Vec<Fr>),
+    /// `x -> eq(point, x)` for `x < length`, else 0.
+    Below(Vec<Fr>, usize),
+    /// `x -> vector[x]`, zero from the vector's end on; with the axis' bits.
+    Vector(Vec<Fr>),
+    /// `(t, u) -> eq(time, t) eq(earlier, u)` for `u <= t < length`, else 0.
+    Causal(Vec<Fr>, Vec<Fr>, usize),
+}
+
+/// `coefficient * sum over x of prod factors(x) * column(x)`.
+#[derive(Clone, Debug)]
+pub struct PoolTerm {
+    /// The coefficient.
+    pub coefficient: Fr,
+    /// The column.
+    pub column: ColumnId,
+    /// The factors, in the order of the column's axes.
+    pub factors: Vec<Factor>,
+}
+
+/// The terms sum to `value`.
+#[derive(Clone, Debug)]
+pub struct PoolClaim {
+    /// The terms.
+    pub terms: Vec<PoolTerm>,
+    /// Their sum.
+    pub value: Form,
+}
+
+impl Factor {
+    /// The extension at the first bits of `point`, and the rest of `point`; `bits` is the width of the first axis.
+    fn evaluate<'p>(&self, bits: usize, point: &'p [Fr]) -> (Fr, &'p [Fr]) {
+        match self {
+            Factor::Eq(p) => {
+                let (head, tail) = point.split_at(bits);
+                (mle::eq(p, head), tail)
+            }
+            Factor::Below(p, length) => {
+                let (head, tail) = point.split_at(bits);
+                (mle::below(p, head, *length), tail)
+            }
+            Factor::Vector(vector) => {
+                let (head, tail) = point.split_at(bits);
+                (mle::evaluate(vector, head), tail)
+            }
+            Factor::Causal(time, earlier, length) => {
+                let (t, tail) = point.split_at(time.len());
+                let (u, tail) = tail.split_at(earlier.len());
+                (mle::causal(time, earlier, t, u, *length), tail)
+            }
+        }
+    }
+
+    /// Axes it stands over.
+    pub fn axes(&self) -> usize {
+        match self {
+            Factor::Causal(..) => 2,
+            _ => 1,
+        }
+    }
+}
+
+impl PoolTerm {
+    /// Adds `scale` times the extension of the term's weights at `point`, to the value of every chunk it reaches.
+    ///
+    /// In a chunk the weights' extension is `eq(prefix, point's first bits) * prod factors(rest)`; a column of more bits than a
+    /// chunk has its first bits fixed to the chunk's number instead.
+    fn evaluate(&self, plan: &Plan, scale: Fr, point: &[Fr], values: &mut [Fr]) {
+        let place = plan.places[self.column];
+        let scale = scale * self.coefficient;
+        let chunk_bits = point.len();
+        if place.bits <= chunk_bits {
+            let (head, tail) = point.split_at(chunk_bits - place.bits);
+            let prefix = mle::eq_index(head, (place.offset >> place.bits) as usize);
+            if let Some(value) = values.get_mut(place.chunk) {
+                *value += scale * prefix * self.product(plan, tail);
+            }
+        } else {
+            let extra = place.bits - chunk_bits;
+            for number in 0..1usize << extra {
+                let bits = (0..extra).rev().map(|bit| Fr::from((number >> bit & 1) as u64));
+                let full: Vec<Fr> = bits.chain(point.iter().copied()).collect();
+                if let Some(value) = values.get_mut(place.chunk + number) {
+                    *value += scale * self.product(plan, &full);
+                }
+            }
+        }
+    }
+
+    fn product(&self, plan: &Plan, point: &[Fr]) -> Fr {
+        let (mut rest, mut product) = (point, Fr::ONE);
+        let mut axes = plan.program.columns[self.column].axes.iter();
+        for factor in &self.factors {
+            let bits = axes.next().map_or(0, |&axis| plan.program.axes[axis].bits);
+            if factor.axes() == 2 {
+                axes.next();
+            }
+            let value;
+            (value, rest) = factor.evaluate(bits, rest);
+            product *= value;
+        }
+        product
+    }
+}
+
+impl<C: Channel> Driver<'_, C> {
+    /// Every column is zero outside its support: at the random `point`,
+    /// `sum_x (eq(point, x) - eq(point, x) [x in support]) column(x) = 0`. Spec: opening.support.
+    pub fn supports(&mut self, point: &[Fr]) {
+        let program = &self.plan.program;
+        for (id, column) in program.columns.iter().enumerate() {
+            let axes = &column.axes;
+            let full = axes.iter().all(|&axis| program.axes[axis].length == 1 << program.axes[axis].bits);
+            if full && !column.causal {
+                continue;
+            }
+            let mut rest = &point[point.len() - program.bits(axes)..];
+            let mut all = Vec::new();
+            let mut inside = Vec::new();
+            for &axis in axes {
+                let (head, tail) = rest.split_at(program.axes[axis].bits);
+                all.push(Factor::Eq(head.to_vec()));
+                inside.push(Factor::Below(head.to_vec(), program.axes[axis].length));
+                rest = tail;
+            }
+            if column.causal
+                && let (Some(Factor::Below(u, _)), Some(Factor::Below(t, length))) = (inside.pop(), inside.pop())
+            {
+                inside.push(Factor::Causal(t, u, length));
+            }
+            let terms = vec![
+                PoolTerm { coefficient: Fr::ONE, column: id, factors: all },
+                PoolTerm { coefficient: -Fr::ONE, column: id, factors: inside },
+            ];
+            self.pool.push(PoolClaim { terms, value: Form::constant(Fr::ZERO) });
+        }
+    }
+
+    /// Proves all claims on columns, given the commitment to every chunk. Spec: opening.
+    pub fn open(&mut self, commitments: &[Gt], setup: &Setup) -> Result<(), Refusal> {
+        let claims = core::mem::take(&mut self.pool);
+        let gamma = self.channel.challenge("opening.gamma");
+        // sum_k gamma^k value_k = sum_c sum_b F_c(b) P_c(b), F_c = sum_k gamma^k weight_k on chunk c
+        let (mut value, mut power) = (Form::constant(Fr::ZERO), Fr::ONE);
+        for claim in &claims {
+            value = value.plus(power, &claim.value);
+            power *= gamma;
+        }
+        let of = Sumcheck::Opening { claims: &claims, gamma };
+        let coordinates = vec![None; 2 * self.plan.chunk_log];
+        let (point, value) = sumcheck(self.channel, &mut self.ledger, of, value, &coordinates)?;
+        let chunks = self.ledger.slots(self.channel, Ask::End { of, point: &point }, commitments.len())?;
+        // value = sum_c F_c(r) P_c(r)
+        let mut weights = vec![Fr::ZERO; commitments.len()];
+        let mut power = Fr::ONE;
+        for claim in &claims {
+            for term in &claim.terms {
+                term.evaluate(self.plan, power, &point, &mut weights);
+            }
+            power *= gamma;
+        }
+        let rest = weights.iter().zip(&chunks).fold(value, |rest, (weight, chunk)| rest.plus(-*weight, chunk));
+        self.ledger.zero(rest);
+        // y = sum_c mu^c P_c(r), of the matrix sum_c mu^c P_c; mu is drawn after the values.
+        let mu = self.channel.challenge("opening.mu");
+        let opened = self.ledger.slots(self.channel, Ask::Opened { mu, point: &point }, 1)?;
+        let [y] = opened.as_slice() else { return Err(Refusal::LedgerValue) };
+        let (mut combined, mut rest, mut power) = (Gt::ZERO, y.clone(), Fr::ONE);
+        for (commitment, chunk) in commitments.iter().zip(&chunks) {
+            combined += *commitment * power;
+            rest = rest.plus(-power, chunk);
+            power *= mu;
+        }
+        self.ledger.zero(rest);
+        let link = self.ledger.last().ok_or(Refusal::LedgerValue)?;
+        let (rows, columns) = point.split_at(self.plan.chunk_log);
+        let generators = setup.ledger_generators();
+        dory::open(self.channel, setup, self.plan.chunk_log, combined, rows, columns, link, (generators.g[0], generators.h))
+    }
+}

@@ -1,0 +1,39 @@
+//! Decides what a lookup table holds.
+
+use crate::arith::tables;
+use alloc::vec::Vec;
+
+/// A lookup table of `2^bits` rows; the first entry of a row is its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // The fields are named in the formulas.
+pub enum Table {
+    /// No outputs: the numbers below `2^bits`.
+    Range { bits: u32 },
+    /// Outputs `(round(2^precision * exp(-row / 2^fraction)), [row = 0])`. Spec: tables.exp.
+    Exp { bits: u32, fraction: u32, precision: u32 },
+    /// Output `round(2^(out-fraction) * silu(x))` for `x = row - 2^(bits-1)`, of `fraction` fractional bits.
+    /// Spec: tables.silu.
+    Silu { bits: u32, fraction: u32, out: u32 },
+}
+
+impl Table {
+    /// log2 of the number of rows.
+    pub fn bits(self) -> usize {
+        match self {
+            Table::Range { bits } | Table::Exp { bits, .. } | Table::Silu { bits, .. } => bits as usize,
+        }
+    }
+
+    /// The columns of outputs.
+    pub fn outputs(self) -> Vec<Vec<i64>> {
+        match self {
+            Table::Range { .. } => Vec::new(),
+            Table::Exp { bits, fraction, precision } => {
+                let exp = tables::exp(1 << bits, fraction, precision);
+                let zero = (0..exp.len()).map(|row| i64::from(row == 0)).collect();
+                alloc::vec![exp, zero]
+            }
+            Table::Silu { bits, fraction, out } => alloc::vec![tables::silu(bits, fraction, out)],
+        }
+    }
+}

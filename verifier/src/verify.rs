@@ -1,0 +1,58 @@
+//! Decides whether a receipt proves its statement about the model of a card. Spec: verify.
+
+use crate::card::Card;
+use crate::channel::Reader;
+use crate::drive::{drive, transcript};
+use crate::dory::Setup;
+use crate::plan::Plan;
+use crate::program::Program;
+use crate::receipt::Receipt;
+use crate::statement::Statement;
+use crate::Refusal;
+use alloc::string::String;
+
+/// What was proved: with the weights committed to in the card of this fingerprint, every token after the prompt is the
+/// arg max of the integer inference. Only [`verify`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    fingerprint: [u8; 32],
+    name: String,
+    statement: Statement,
+}
+
+impl Verified {
+    /// SHA3-256 of the card.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// The name on the card; nothing is proved about it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tokens and the length of the prompt.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+}
+
+/// Verifies `receipt` against `card`, both as bytes.
+///
+/// # Errors
+/// The first check that fails.
+pub fn verify(card: &[u8], receipt: &[u8]) -> Result<Verified, Refusal> {
+    let card = Card::parse(card)?;
+    let receipt = Receipt::parse(receipt)?;
+    let fingerprint = card.fingerprint();
+    if receipt.fingerprint != fingerprint {
+        return Err(Refusal::OtherCard);
+    }
+    let statement = Statement::new(&card, receipt.tokens, receipt.prompt_length)?;
+    let plan = Plan::new(Program::new(&card, &statement)?, card.chunk_log as usize)?;
+    let setup = Setup::shipped(plan.chunk_log)?;
+    let mut channel = Reader::new(receipt.proof, transcript(&card, &statement));
+    drive(&plan, &card, &setup, &mut channel)?;
+    channel.finish()?;
+    Ok(Verified { fingerprint, name: card.name, statement })
+}
