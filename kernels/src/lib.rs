@@ -1,1 +1,179 @@
-//! The heavy computations of the prover.
+//! What the prover asks of a machine: a dozen heavy verbs over the scalar field and G1, and nothing of the protocol.
+//!
+//! [`Backend`] is the contract. [`Reference`] is the naive interpreter kept as the oracle, [`Cpu`] the fast one,
+//! [`Dual`] runs any two side by side and asserts that they agree.
+//!
+//! Conventions. A *point* of a multilinear extension has its most significant variable first. A *compact* tensor stores
+//! its true `lengths` row-major, first axis most significant; each axis stands for `2^bits` indices, and what lies
+//! beyond the length is a known constant (0, or the fraction 0/1). Sumchecks bind the least significant variable first.
+
+pub mod cpu;
+pub mod dual;
+pub mod field;
+pub mod integer;
+pub mod reference;
+
+use std::sync::Arc;
+
+pub use ark_bls12_381::{Fr, G1Affine};
+pub use cpu::Cpu;
+pub use dual::Dual;
+pub use reference::Reference;
+
+/// A borrowed run of small integers.
+#[derive(Clone, Copy, Debug)]
+pub enum Ints<'a> {
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+}
+
+impl<'a> Ints<'a> {
+    /// Number of integers.
+    pub fn len(&self) -> usize {
+        match self {
+            Ints::I16(x) => x.len(),
+            Ints::I32(x) => x.len(),
+            Ints::I64(x) => x.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The integer at `index`; panics beyond the end.
+    pub fn at(&self, index: usize) -> i64 {
+        match self {
+            Ints::I16(x) => i64::from(x[index]),
+            Ints::I32(x) => i64::from(x[index]),
+            Ints::I64(x) => x[index],
+        }
+    }
+
+    /// The integers of `range`; panics beyond the end.
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Ints<'a> {
+        match self {
+            Ints::I16(x) => Ints::I16(&x[range]),
+            Ints::I32(x) => Ints::I32(&x[range]),
+            Ints::I64(x) => Ints::I64(&x[range]),
+        }
+    }
+}
+
+/// `matrix[row][column + i] = values[i]`. The pieces of one matrix never overlap; what no piece covers is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    pub row: usize,
+    pub column: usize,
+    pub values: Ints<'a>,
+}
+
+/// Numerators of a block of leaves, row-major over the block's lengths.
+#[derive(Clone, Debug)]
+pub enum Numerators {
+    /// All are 1.
+    One,
+    Values(Vec<Fr>),
+}
+
+/// Denominators of a block of leaves, row-major over the block's lengths.
+#[derive(Clone, Debug)]
+pub enum Denominators {
+    /// `q = table[rows[i]]`.
+    Rows { rows: Vec<u32>, table: Arc<Vec<Fr>> },
+    Values(Vec<Fr>),
+}
+
+/// A compact tensor of leaf fractions at an aligned address; its padding, and all leaves outside blocks, are 0/1.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Address of the first leaf, a multiple of `2^(sum of bits)`.
+    pub offset: u64,
+    /// True length of each axis, at most `2^bits`.
+    pub lengths: Vec<usize>,
+    /// Variables of each axis.
+    pub bits: Vec<usize>,
+    pub numerators: Numerators,
+    pub denominators: Denominators,
+}
+
+/// A running degree-2 sumcheck. As many `round`, `bind` pairs as variables, then `finish`.
+pub trait Sumcheck {
+    /// The values of the factors at the bound point.
+    type End;
+    /// The coefficients `(c1, c2)` of `X` and `X^2` of the next round polynomial, eq factors of `X` and of the bound
+    /// variables left out.
+    fn round(&mut self) -> (Fr, Fr);
+    /// Fix the next variable to `r`.
+    fn bind(&mut self, r: Fr);
+    /// Panics when variables are left.
+    fn finish(self) -> Self::End;
+}
+
+/// A binary tree of fractions over `2^n` leaves; a node is the sum of its children: `(p0 q1 + p1 q0, q0 q1)`.
+pub trait FractionTree {
+    /// Ends in `[p0, p1, q0, q1]`.
+    type Layer: Sumcheck<End = [Fr; 4]>;
+    /// The fraction `(p, q)` of all leaves.
+    fn root(&self) -> (Fr, Fr);
+    /// The sumcheck of `sum_x eq(rho, x) (p0 q1 + p1 q0 + lambda q0 q1)(x)` over the `2^depth` nodes `x` of level
+    /// `depth`, whose children are the nodes `2x` and `2x + 1` of level `depth + 1`. Consumes level `depth + 1`: call
+    /// once for each `depth` in `0..n`, ascending. Panics unless `rho.len() == depth`.
+    fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Self::Layer;
+}
+
+/// The verbs. All results are exact, so every backend returns the same values.
+pub trait Backend: Sync {
+    type Bases: Send + Sync;
+    type Tree: FractionTree;
+    type Product: Sumcheck<End = (Fr, Fr)>;
+    type Pairs: Sumcheck<End = Vec<(Fr, Fr)>>;
+
+    /// Prepare the fixed G1 bases of `commit_rows`.
+    fn prepare_bases(&self, bases: &[G1Affine]) -> Self::Bases;
+
+    /// `out[row] = sum_j matrix[row][j] bases[j]` for the `rows x bases.len()` matrix made of `pieces`.
+    fn commit_rows(&self, bases: &Self::Bases, rows: usize, pieces: &[Piece]) -> Vec<G1Affine>;
+
+    /// `out[o][i] = sum_m weights[m] x[o][m][i]` for `x` of shape `outer x weights.len() x inner`.
+    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr>;
+
+    /// [`Backend::contract`] for field elements.
+    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr>;
+
+    /// `out[j] = sum_i row_weights[i] matrix[i][j]` for `j < columns`. Rows of weight 0 cost nothing.
+    fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr>;
+
+    /// `out[i] = sum_j matrix[i][j] column_weights[j]` for `i < rows`.
+    fn contract_right(&self, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr>;
+
+    /// `out[i] = sum_k scalars[k] vectors[k][i]`; all vectors have one length. The points lie in the group of order r.
+    fn combine_rows(&self, vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine>;
+
+    /// The fraction tree over `2^n` leaves, 0/1 outside `blocks`.
+    fn tree(&self, n: usize, blocks: Vec<Block>) -> Self::Tree;
+
+    /// The sumcheck of `sum_x prod_axis w_axis(x_axis) a(x) b(x)` over compact tensors that are 0 beyond their
+    /// lengths; `b: None` means `b = a`. `w_axis = eq(point, .)` where `eq[axis]` is a point of `bits[axis]`
+    /// coordinates, 1 where it is `None`. Ends in `(a, b)`.
+    fn product(
+        &self,
+        lengths: &[usize],
+        bits: &[usize],
+        a: Vec<Fr>,
+        b: Option<Vec<Fr>>,
+        eq: Vec<Option<Vec<Fr>>>,
+    ) -> Self::Product;
+
+    /// The sumcheck of `sum_k sum_x a_k(x) b_k(x)` over pairs of tables of `2^log_length` values. Ends in the values
+    /// `(a_k, b_k)`.
+    fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Self::Pairs;
+
+    /// `out[row]` = how often `row` occurs. Panics on a row that is not below `size`.
+    fn histogram(&self, rows: &[u32], size: usize) -> Vec<u32>;
+
+    /// The first `length` values of `x -> eq(point, x)`; `length <= 2^point.len()`.
+    fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr>;
+}

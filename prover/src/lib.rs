@@ -1,1 +1,4 @@
-//! The prover.
+//! Runs a language model in integers and proves what it answered.
+
+pub mod commit;
+pub mod prove;

@@ -1,3 +1,74 @@
-//! Making proofs.
+//! Decides how a proof is made: the verifier's driver over a channel that computes what it is asked for.
 
+pub mod blinding;
+mod channel;
 pub mod dory;
+mod layout;
+mod ledger;
+mod opening;
+mod products;
+mod tree;
+mod weights;
+
+pub use channel::Prover;
+pub use layout::{Part, chunks};
+
+use crate::commit::{Commitments, setup::Generators};
+use ark_bls12_381::Fr;
+use blinding::Blinding;
+use std::sync::Arc;
+use zkllm_kernels::{Backend, Ints};
+use zkllm_verifier::card::Card;
+use zkllm_verifier::drive::{drive, transcript};
+use zkllm_verifier::plan::Plan;
+use zkllm_verifier::receipt::Receipt;
+use zkllm_verifier::statement::Statement;
+use zkllm_verifier::{Refusal, dory::Setup};
+
+/// All integers of an inference.
+pub struct Witness<'a> {
+    /// Every column of the program, dense over the true lengths of its axes.
+    pub columns: Vec<Ints<'a>>,
+    /// What every lookup looks up, dense over the true lengths of its axes.
+    pub leaves: Vec<Leaves>,
+}
+
+/// What a lookup looks up.
+pub enum Leaves {
+    /// Row numbers, all in the table.
+    Rows(Vec<u32>),
+    /// Tuples that need not be in the table: the business of cheating provers.
+    Tuples(Vec<[Fr; 3]>),
+}
+
+/// What a proof is about: the card and statement, their plan, and the model's committed chunks.
+pub struct Subject<'a> {
+    /// The card.
+    pub card: &'a Card,
+    /// The statement.
+    pub statement: &'a Statement,
+    /// The plan of both.
+    pub plan: &'a Plan,
+    /// The model's rows and blindings.
+    pub model: &'a Commitments,
+}
+
+/// Makes a receipt. `progress` is told of every step of the plan, done and in all.
+///
+/// # Errors
+/// The verifier's first check that a proof from this witness would not pass, as far as a prover meets it.
+pub fn prove<B: Backend>(
+    backend: &B,
+    generators: Arc<Generators>,
+    subject: &Subject<'_>,
+    witness: Witness<'_>,
+    blinding: Blinding,
+    progress: &dyn Fn(&str),
+) -> Result<Vec<u8>, Refusal> {
+    let setup = Setup::shipped(subject.plan.chunk_log)?;
+    let transcript = transcript(subject.card, subject.statement);
+    let chunks = chunks(subject.plan, &witness.columns);
+    let mut prover = Prover::new(backend, generators, subject, witness, &chunks, transcript, blinding, progress);
+    drive(subject.plan, subject.card, &setup, &mut prover)?;
+    Ok(Receipt::to_bytes(subject.card, subject.statement, &prover.finish()))
+}

@@ -1,0 +1,98 @@
+//! Decides what the CPU backend is: every verb on all cores.
+
+mod axes;
+mod combine;
+mod commit;
+mod contract;
+mod layer;
+mod points;
+mod product;
+mod tree;
+
+use ark_bls12_381::{Fr, G1Affine};
+use rayon::prelude::*;
+
+pub use commit::Bases;
+pub use layer::Layer;
+pub use product::{Pairs, Product};
+pub use tree::Tree;
+
+use crate::{Backend, Block, Ints, Piece};
+
+/// All cores of this machine, by rayon's global pool.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu;
+
+impl Backend for Cpu {
+    type Bases = Bases;
+    type Tree = Tree;
+    type Product = Product;
+    type Pairs = Pairs;
+
+    fn prepare_bases(&self, bases: &[G1Affine]) -> Bases {
+        Bases::new(bases)
+    }
+
+    fn commit_rows(&self, bases: &Bases, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
+        commit::commit_rows(bases, rows, pieces)
+    }
+
+    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+        contract::contract(x, outer, inner, weights)
+    }
+
+    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+        contract::contract_field(x, outer, inner, weights)
+    }
+
+    fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
+        contract::contract_left(pieces, row_weights, columns)
+    }
+
+    fn contract_right(&self, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
+        contract::contract_right(pieces, column_weights, rows)
+    }
+
+    fn combine_rows(&self, vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
+        combine::combine_rows(vectors, scalars)
+    }
+
+    fn tree(&self, n: usize, blocks: Vec<Block>) -> Tree {
+        Tree::build(n, blocks)
+    }
+
+    fn product(
+        &self,
+        lengths: &[usize],
+        bits: &[usize],
+        a: Vec<Fr>,
+        b: Option<Vec<Fr>>,
+        eq: Vec<Option<Vec<Fr>>>,
+    ) -> Product {
+        Product::new(lengths, bits, a, b, eq)
+    }
+
+    fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs {
+        Pairs::new(log_length, tables)
+    }
+
+    fn histogram(&self, rows: &[u32], size: usize) -> Vec<u32> {
+        // One table a task: few tasks when the table is large.
+        let task = rows.len().div_ceil(rayon::current_num_threads()).max(4 * size).max(1);
+        rows.par_chunks(task)
+            .map(|rows| {
+                let mut counts = vec![0u32; size];
+                rows.iter().for_each(|row| counts[*row as usize] += 1);
+                counts
+            })
+            .reduce_with(|mut a, b| {
+                a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+                a
+            })
+            .unwrap_or_else(|| vec![0; size])
+    }
+
+    fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {
+        crate::field::eq_table(point, length)
+    }
+}

@@ -1,0 +1,123 @@
+//! Decides that two backends agree: runs both, asserts equal results, returns the first's.
+
+use std::fmt::Debug;
+
+use ark_bls12_381::{Fr, G1Affine};
+
+use crate::{Backend, Block, FractionTree, Ints, Piece, Sumcheck};
+
+/// Two backends side by side; panics where they differ.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dual<A, B> {
+    pub first: A,
+    pub second: B,
+}
+
+/// The same state on both backends.
+pub struct Both<A, B>(A, B);
+
+fn same<T: PartialEq + Debug>(verb: &str, first: T, second: T) -> T {
+    assert_eq!(first, second, "backends differ in {verb}");
+    first
+}
+
+impl<A: Sumcheck, B: Sumcheck<End = A::End>> Sumcheck for Both<A, B>
+where
+    A::End: PartialEq + Debug,
+{
+    type End = A::End;
+
+    fn round(&mut self) -> (Fr, Fr) {
+        same("round", self.0.round(), self.1.round())
+    }
+
+    fn bind(&mut self, r: Fr) {
+        self.0.bind(r);
+        self.1.bind(r);
+    }
+
+    fn finish(self) -> A::End {
+        same("finish", self.0.finish(), self.1.finish())
+    }
+}
+
+impl<A: FractionTree, B: FractionTree> FractionTree for Both<A, B> {
+    type Layer = Both<A::Layer, B::Layer>;
+
+    fn root(&self) -> (Fr, Fr) {
+        same("root", self.0.root(), self.1.root())
+    }
+
+    fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Self::Layer {
+        Both(self.0.layer(depth, rho, lambda), self.1.layer(depth, rho, lambda))
+    }
+}
+
+impl<A: Backend, B: Backend> Backend for Dual<A, B> {
+    type Bases = Both<A::Bases, B::Bases>;
+    type Tree = Both<A::Tree, B::Tree>;
+    type Product = Both<A::Product, B::Product>;
+    type Pairs = Both<A::Pairs, B::Pairs>;
+
+    fn prepare_bases(&self, bases: &[G1Affine]) -> Self::Bases {
+        Both(self.first.prepare_bases(bases), self.second.prepare_bases(bases))
+    }
+
+    fn commit_rows(&self, bases: &Self::Bases, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
+        let second = self.second.commit_rows(&bases.1, rows, pieces);
+        same("commit_rows", self.first.commit_rows(&bases.0, rows, pieces), second)
+    }
+
+    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+        let second = self.second.contract(x, outer, inner, weights);
+        same("contract", self.first.contract(x, outer, inner, weights), second)
+    }
+
+    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+        let second = self.second.contract_field(x, outer, inner, weights);
+        same("contract_field", self.first.contract_field(x, outer, inner, weights), second)
+    }
+
+    fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
+        let second = self.second.contract_left(pieces, row_weights, columns);
+        same("contract_left", self.first.contract_left(pieces, row_weights, columns), second)
+    }
+
+    fn contract_right(&self, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
+        let second = self.second.contract_right(pieces, column_weights, rows);
+        same("contract_right", self.first.contract_right(pieces, column_weights, rows), second)
+    }
+
+    fn combine_rows(&self, vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
+        let second = self.second.combine_rows(vectors, scalars);
+        same("combine_rows", self.first.combine_rows(vectors, scalars), second)
+    }
+
+    fn tree(&self, n: usize, blocks: Vec<Block>) -> Self::Tree {
+        Both(self.first.tree(n, blocks.clone()), self.second.tree(n, blocks))
+    }
+
+    fn product(
+        &self,
+        lengths: &[usize],
+        bits: &[usize],
+        a: Vec<Fr>,
+        b: Option<Vec<Fr>>,
+        eq: Vec<Option<Vec<Fr>>>,
+    ) -> Self::Product {
+        let first = self.first.product(lengths, bits, a.clone(), b.clone(), eq.clone());
+        Both(first, self.second.product(lengths, bits, a, b, eq))
+    }
+
+    fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Self::Pairs {
+        Both(self.first.pairs(log_length, tables.clone()), self.second.pairs(log_length, tables))
+    }
+
+    fn histogram(&self, rows: &[u32], size: usize) -> Vec<u32> {
+        same("histogram", self.first.histogram(rows, size), self.second.histogram(rows, size))
+    }
+
+    fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {
+        same("eq_table", self.first.eq_table(point, length), self.second.eq_table(point, length))
+    }
+}

@@ -1,0 +1,114 @@
+//! Decides what a model is to the rest of the prover: sizes, weights in f32, a tokenizer and a chat template, read from one
+//! GGUF file or made from a seed.
+//!
+//! Nothing here is proved: the weights become the statement's only after quantisation and commitment.
+
+mod chat;
+mod error;
+pub mod float;
+mod gguf;
+mod random;
+mod sentencepiece;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod tokenizer;
+
+use std::path::Path;
+
+pub use chat::{Chat, Message};
+pub use error::ModelError;
+pub use shape::{Kind, Shape};
+pub use tokenizer::{Stream, Tokenizer};
+
+enum Weights {
+    File(gguf::Gguf),
+    Random { seed: u64, biased: bool },
+}
+
+/// A LLaMA-shaped language model. Tensors are read when asked for, so a large model takes little memory.
+pub struct Model {
+    /// The name in the file, for people.
+    pub name: String,
+    /// Its sizes.
+    pub shape: Shape,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Its chat template, if it has one.
+    pub chat: Option<Chat>,
+    weights: Weights,
+}
+
+impl Model {
+    /// Opens a GGUF file and checks all of it but the weights' values.
+    ///
+    /// # Errors
+    /// Every way in which a file can be damaged, foreign or not supported; see `ModelError`.
+    pub fn load(path: &Path) -> Result<Model, ModelError> {
+        let file = gguf::Gguf::open(path)?;
+        let shape = file.shape()?;
+        let tokenizer = Tokenizer::from_gguf(&file, shape.vocabulary)?;
+        let written = |token: Option<u32>| token.map_or("", |token| tokenizer.control_text(token));
+        let template = file.value("tokenizer.chat_template").and_then(|value| value.to_string().ok());
+        let chat = template.map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
+        Ok(Model { name: file.name(), shape, tokenizer, chat, weights: Weights::File(file) })
+    }
+
+    /// A model with random weights, the same for the same shape and seed on every machine; bytes are its tokens.
+    ///
+    /// # Errors
+    /// `Metadata` if the shape is outside the limits.
+    pub fn random(shape: Shape, seed: u64) -> Result<Model, ModelError> {
+        shape.check()?;
+        let tokenizer = Tokenizer::bytes(shape.vocabulary);
+        Ok(Model { name: format!("random {seed}"), shape, tokenizer, chat: None, weights: Weights::Random { seed, biased: false } })
+    }
+
+    /// Like `random`, with query, key and value biases.
+    ///
+    /// # Errors
+    /// As `random`.
+    pub fn random_biased(shape: Shape, seed: u64) -> Result<Model, ModelError> {
+        Ok(Model { weights: Weights::Random { seed, biased: true }, ..Model::random(shape, seed)? })
+    }
+
+    /// Whether the model has tensors of this kind of its own; a tied model has no `Head`.
+    pub fn has(&self, kind: Kind) -> bool {
+        match (&self.weights, kind) {
+            (Weights::File(file), _) => file.has(kind),
+            (Weights::Random { .. }, Kind::Head) => !self.shape.tied,
+            (Weights::Random { biased, .. }, _) => *biased || !kind.optional(),
+        }
+    }
+
+    /// One tensor in f32, row-major, of the dimensions `shape.dims(kind)` (`[out, in]` or `[length]`); every value is finite.
+    ///
+    /// Rows of queries and keys (and their biases) are in half layout: within a head, element `i` turns with element
+    /// `i + head_dim / 2`. `Head` of a tied model is the embedding. `layer` must be 0 for tensors outside the layers.
+    ///
+    /// # Errors
+    /// `Layer`, `MissingTensor` (an absent bias too: ask `has` first), `Decode`, `NotFinite`.
+    pub fn tensor(&self, kind: Kind, layer: usize) -> Result<Vec<f32>, ModelError> {
+        let kind = if kind == Kind::Head && self.shape.tied { Kind::Embedding } else { kind };
+        let layers = if kind.per_layer() { self.shape.layers } else { 1 };
+        if layer >= layers {
+            return Err(ModelError::Layer { layer, layers });
+        }
+        if !self.has(kind) {
+            return Err(ModelError::MissingTensor { name: kind.gguf_name(layer) });
+        }
+        match &self.weights {
+            Weights::File(file) => file.tensor(&self.shape, kind, layer),
+            Weights::Random { seed, .. } => Ok(random::tensor(&self.shape, *seed, kind, layer)),
+        }
+    }
+
+    /// Tokens of a conversation, ending where the model's answer begins.
+    ///
+    /// # Errors
+    /// `NoChatTemplate`, `ChatTemplate`.
+    pub fn chat_tokens(&self, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
+        let chat = self.chat.as_ref().ok_or(ModelError::NoChatTemplate)?;
+        Ok(self.tokenizer.encode(&chat.render(messages, true)?, true))
+    }
+}

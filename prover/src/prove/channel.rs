@@ -1,0 +1,324 @@
+//! Decides every message of a proof: what the verifier's driver asks for is computed, committed, written and absorbed.
+
+use super::blinding::Blinding;
+use super::dory::{DoryProver, Opening as DoryOpening};
+use super::layout::{Part, chunks};
+use super::ledger::Secrets;
+use super::opening::{Opening, pieces};
+use super::products::{Reader, Tables};
+use super::{Subject, Witness, tree};
+use crate::commit::{Committed, commit_chunk, setup::Generators};
+use ark_bls12_381::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use std::iter::zip;
+use std::sync::Arc;
+use zkllm_kernels::{Backend, FractionTree, Sumcheck as _};
+use zkllm_verifier::Refusal;
+use zkllm_verifier::arith::mle;
+use zkllm_verifier::channel::{Ask, Channel, Sumcheck};
+use zkllm_verifier::einsum::ProductClaim;
+use zkllm_verifier::groups::{self, G1, G2, Gt};
+use zkllm_verifier::program::ProductKind;
+use zkllm_verifier::tlookup::Challenges;
+use zkllm_verifier::transcript::Transcript;
+
+/// The prover's channel.
+pub struct Prover<'a, B: Backend> {
+    backend: &'a B,
+    generators: Arc<Generators>,
+    bases: B::Bases,
+    subject: &'a Subject<'a>,
+    witness: Witness<'a>,
+    chunks: &'a [Vec<Part<'a>>],
+    transcript: Transcript,
+    proof: Vec<u8>,
+    blinding: Blinding,
+    secrets: Secrets,
+    committed: Vec<Committed>,
+    tree: Option<B::Tree>,
+    products: Vec<(ProductClaim, Tables)>,
+    running: Running<'a, B>,
+    values: Vec<Fr>,
+    pending: Option<DoryOpening>,
+    dory: Option<DoryProver<Box<dyn FnMut() -> Fr>>>,
+    progress: &'a dyn Fn(&str),
+}
+
+/// The sumcheck under way.
+enum Running<'a, B: Backend> {
+    None,
+    Tree(<B::Tree as FractionTree>::Layer),
+    Product(B::Product, Slots),
+    Opening(Box<Opening<'a, B>>),
+}
+
+/// Which values of a product's operands are slots.
+#[derive(Clone, Copy)]
+enum Slots {
+    /// Both.
+    Both,
+    /// The left one: the operands are the same.
+    Left,
+    /// The right one: the left table is public.
+    Right,
+}
+
+impl<'a, B: Backend> Prover<'a, B> {
+    /// A prover of `subject` whose columns stand in `chunks`.
+    #[allow(clippy::too_many_arguments)] // A prover has as many parts.
+    pub fn new(
+        backend: &'a B,
+        generators: Arc<Generators>,
+        subject: &'a Subject<'a>,
+        witness: Witness<'a>,
+        chunks: &'a [Vec<Part<'a>>],
+        transcript: Transcript,
+        blinding: Blinding,
+        progress: &'a dyn Fn(&str),
+    ) -> Self {
+        let bases = backend.prepare_bases(&generators.g1);
+        let secrets = Secrets::new(generators.ledger);
+        Self {
+            backend, generators, bases, subject, witness, chunks, transcript, proof: Vec::new(), blinding, secrets,
+            committed: subject.model.chunks.clone(), tree: None, products: Vec::new(), running: Running::None,
+            values: Vec::new(), pending: None, dory: None, progress,
+        }
+    }
+
+    /// The proof's bytes.
+    pub fn finish(self) -> Vec<u8> {
+        self.proof
+    }
+
+    fn send(&mut self, label: &'static str, bytes: &[u8]) {
+        self.transcript.absorb(label, bytes);
+        self.proof.extend(bytes);
+    }
+
+    fn send_g1(&mut self, point: G1) -> G1 {
+        self.send("g1", &groups::write_g1(&point));
+        point
+    }
+
+    /// The slots' values.
+    fn slots(&mut self, ask: Ask<'_>) -> Vec<Fr> {
+        match ask {
+            Ask::Root { alpha, beta } => {
+                (self.progress)("tlookup");
+                let blocks = tree::blocks(self.subject.plan, &mut self.witness, Challenges { alpha, beta });
+                let tree = self.backend.tree(self.subject.plan.leaf_bits, blocks);
+                let (_, q) = tree.root();
+                self.tree = Some(tree);
+                vec![q, q.inverse().unwrap_or(Fr::ZERO)]
+            }
+            Ask::Round { of, challenges } => {
+                match challenges.last() {
+                    None => self.start(of),
+                    Some(r) => self.running.bind(*r),
+                }
+                let (c1, c2) = self.running.round();
+                vec![c1, c2]
+            }
+            Ask::End { of, point } => {
+                match point.first() {
+                    None => self.start(of),
+                    Some(r) => self.running.bind(*r),
+                }
+                self.end()
+            }
+            Ask::Products(claims) => claims.iter().map(|claim| self.product(claim)).collect(),
+            Ask::Opened { mu, point } => vec![self.opened(mu, point)],
+            Ask::Gates(gates) => self.secrets.gate_masks(gates, &mut self.blinding),
+            _ => Vec::new(),
+        }
+    }
+
+    fn start(&mut self, of: Sumcheck<'_>) {
+        self.running = match of {
+            Sumcheck::Tree { level, point, lambda } => match &mut self.tree {
+                Some(tree) => Running::Tree(tree.layer(level, point, lambda)),
+                None => Running::None,
+            },
+            Sumcheck::Product(claim) => {
+                self.tree = None;
+                let program = &self.subject.plan.program;
+                (self.progress)(&program.products[claim.product].name);
+                let known = self.products.iter().position(|(other, _)| other == claim);
+                let tables = match known {
+                    Some(at) => self.products.swap_remove(at).1,
+                    None => Reader::new(self.backend, self.subject.plan, &self.witness.columns).tables(claim),
+                };
+                let bits: Vec<usize> = tables.axes.iter().map(|&axis| program.axes[axis].bits).collect();
+                // A rotary embedding's left table is public: only the right one's value is a slot.
+                let public_left = matches!(program.products[claim.product].kind, ProductKind::Rotary(_));
+                let square = tables.right.is_none();
+                let lengths = program.lengths(&tables.axes);
+                let product = self.backend.product(&lengths, &bits, tables.left, tables.right, tables.eq);
+                Running::Product(product, if square { Slots::Left } else if public_left { Slots::Right } else { Slots::Both })
+            }
+            Sumcheck::Opening { claims, gamma } => {
+                (self.progress)("opening");
+                Running::Opening(Box::new(Opening::new(self.backend, self.subject.plan, self.chunks, claims, gamma)))
+            }
+        };
+    }
+
+    fn end(&mut self) -> Vec<Fr> {
+        match std::mem::replace(&mut self.running, Running::None) {
+            Running::None => Vec::new(),
+            Running::Tree(layer) => {
+                let [p0, p1, q0, q1] = layer.finish();
+                vec![p0, p1, q0, q1, p0 * q1]
+            }
+            Running::Product(product, slots) => match (product.finish(), slots) {
+                ((a, b), Slots::Both) => vec![a, b],
+                ((a, _), Slots::Left) => vec![a],
+                ((_, b), Slots::Right) => vec![b],
+            },
+            Running::Opening(opening) => {
+                self.values = opening.finish();
+                self.values.clone()
+            }
+        }
+    }
+
+    fn product(&mut self, claim: &ProductClaim) -> Fr {
+        let reader = Reader::new(self.backend, self.subject.plan, &self.witness.columns);
+        let tables = reader.tables(claim);
+        let value = reader.value(&tables);
+        self.products.push((claim.clone(), tables));
+        value
+    }
+
+    /// Prepares the opening of `sum mu^c P_c`, whose value it returns.
+    fn opened(&mut self, mu: Fr, point: &[Fr]) -> Fr {
+        let plan = self.subject.plan;
+        let (rows, columns) = point.split_at(plan.chunk_log);
+        let powers: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |power| Some(*power * mu)).take(self.committed.len()).collect();
+        let vectors: Vec<&[G1]> = self.committed.iter().map(|chunk| chunk.rows.as_slice()).collect();
+        let row_commitments = self.backend.combine_rows(&vectors, &powers);
+        let eq = mle::eq_table(rows, 1 << plan.chunk_log);
+        let mut combined_row = vec![Fr::ZERO; 1 << plan.chunk_log];
+        for (chunk, power) in zip(self.chunks, &powers) {
+            let row = self.backend.contract_left(&pieces(chunk), &eq, 1 << plan.chunk_log);
+            zip(&mut combined_row, row).for_each(|(sum, value)| *sum += *power * value);
+        }
+        let value = zip(&self.values, &powers).map(|(value, power)| *value * power).sum();
+        let rho = zip(&self.committed, &powers).map(|(chunk, power)| chunk.rho * power).sum();
+        let ledger = &self.generators.ledger;
+        let opening = DoryOpening {
+            row_commitments, combined_row, rho, rows: rows.to_vec(), columns: columns.to_vec(), value,
+            // The entry of the value is made after this; its blinding is set then.
+            link_blinding: Fr::ZERO,
+            link_generators: (ledger.g[0], ledger.h),
+        };
+        self.pending = Some(opening);
+        value
+    }
+
+    fn dory(&mut self) -> &mut DoryProver<Box<dyn FnMut() -> Fr>> {
+        let (generators, pending, secrets, blinding) = (&self.generators, &mut self.pending, &self.secrets, &mut self.blinding);
+        self.dory.get_or_insert_with(|| {
+            let mut own = blinding.fork();
+            let opening = pending.take().map(|opening| DoryOpening { link_blinding: secrets.last_blinding(), ..opening });
+            DoryProver::new(generators.clone(), opening.expect("an opening is asked for after its value"), Box::new(move || own.scalar()))
+        })
+    }
+}
+
+impl<B: Backend> Running<'_, B> {
+    fn bind(&mut self, r: Fr) {
+        match self {
+            Running::None => {}
+            Running::Tree(layer) => layer.bind(r),
+            Running::Product(product, _) => product.bind(r),
+            Running::Opening(opening) => opening.bind(r),
+        }
+    }
+
+    fn round(&mut self) -> (Fr, Fr) {
+        match self {
+            Running::None => (Fr::ZERO, Fr::ZERO),
+            Running::Tree(layer) => layer.round(),
+            Running::Product(product, _) => product.round(),
+            Running::Opening(opening) => opening.round(),
+        }
+    }
+}
+
+impl<B: Backend> Channel for Prover<'_, B> {
+    fn absorb(&mut self, label: &'static str, bytes: &[u8]) {
+        self.transcript.absorb(label, bytes);
+    }
+
+    fn challenge(&mut self, label: &'static str) -> Fr {
+        self.transcript.challenge(label)
+    }
+
+    fn scalar(&mut self, ask: Ask<'_>) -> Result<Fr, Refusal> {
+        let scalar = match ask {
+            Ask::GateLeft { z, .. } => self.secrets.gate_value(0, z),
+            Ask::GateRight { z, .. } => self.secrets.gate_value(1, z),
+            Ask::SchnorrResponse { slot, challenge } => self.secrets.schnorr_response(slot, challenge),
+            Ask::SchnorrBlinding { challenge } => self.secrets.schnorr_blinding(challenge),
+            Ask::SchnorrValueBlinding { challenge } => self.secrets.schnorr_value_blinding(challenge),
+            Ask::Dory(ask) => self.dory().scalar(ask),
+            _ => Fr::ZERO,
+        };
+        self.send("scalar", &groups::write_scalar(&scalar));
+        Ok(scalar)
+    }
+
+    fn g1(&mut self, ask: Ask<'_>) -> Result<G1, Refusal> {
+        let point = match ask {
+            Ask::CrossLeft { rows, previous } => {
+                self.secrets.fold(previous);
+                self.secrets.cross(0, rows, &mut self.blinding)
+            }
+            Ask::CrossRight { rows, .. } => self.secrets.cross(1, rows, &mut self.blinding),
+            Ask::SchnorrSlots { previous } => {
+                self.secrets.fold(previous);
+                self.secrets.schnorr_slots(&mut self.blinding)
+            }
+            Ask::SchnorrValue { row } => self.secrets.schnorr_value(row),
+            Ask::Dory(ask) => self.dory().g1(ask),
+            _ => G1::default(),
+        };
+        Ok(self.send_g1(point))
+    }
+
+    fn g2(&mut self, ask: Ask<'_>) -> Result<G2, Refusal> {
+        let point = match ask {
+            Ask::Dory(ask) => self.dory().g2(ask),
+            _ => G2::default(),
+        };
+        self.send("g2", &groups::write_g2(&point));
+        Ok(point)
+    }
+
+    fn gt(&mut self, ask: Ask<'_>) -> Result<Gt, Refusal> {
+        let element = match ask {
+            Ask::Chunk(number) => {
+                (self.progress)("commit");
+                let plan = self.subject.plan;
+                let rho = self.blinding.scalar();
+                let pieces = pieces(&self.chunks[plan.model_chunks + number]);
+                let committed = commit_chunk(self.backend, &self.bases, &self.generators, &pieces, rho);
+                let element = committed.commitment;
+                self.committed.push(committed);
+                element
+            }
+            Ask::Dory(ask) => self.dory().gt(ask),
+            _ => Gt::default(),
+        };
+        self.send("gt", &groups::write_gt(&element));
+        Ok(element)
+    }
+
+    fn entries(&mut self, ask: Ask<'_>, slots: usize) -> Result<Vec<G1>, Refusal> {
+        let values = self.slots(ask);
+        debug_assert_eq!(values.len(), slots, "{ask:?}");
+        let points = self.secrets.commit(&values, &mut self.blinding);
+        Ok(points.into_iter().map(|point| self.send_g1(point)).collect())
+    }
+}

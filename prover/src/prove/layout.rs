@@ -1,0 +1,70 @@
+//! Decides where a column's integers stand in the matrix of a chunk.
+
+use zkllm_kernels::{Ints, Piece};
+use zkllm_verifier::plan::Plan;
+use zkllm_verifier::program::ColumnId;
+
+/// The pieces of one column in one chunk.
+#[derive(Clone)]
+pub struct Part<'a> {
+    /// The column.
+    pub column: ColumnId,
+    /// Its runs of neighbouring entries.
+    pub pieces: Vec<Piece<'a>>,
+}
+
+/// The columns of every chunk, the model's chunks first; `columns[id]` is dense over the true lengths of its axes.
+pub fn chunks<'a>(plan: &Plan, columns: &[Ints<'a>]) -> Vec<Vec<Part<'a>>> {
+    let mut chunks: Vec<Vec<Part>> = (0..plan.chunks()).map(|_| Vec::new()).collect();
+    for (column, values) in columns.iter().enumerate() {
+        for (chunk, row, start, values) in runs(plan, column, *values) {
+            let parts = &mut chunks[chunk];
+            if parts.last().is_none_or(|part| part.column != column) {
+                parts.push(Part { column, pieces: Vec::new() });
+            }
+            if let Some(part) = parts.last_mut() {
+                part.pieces.push(Piece { row, column: start, values });
+            }
+        }
+    }
+    chunks
+}
+
+/// The runs of a column within rows: (chunk, row, first column, values).
+fn runs<'a>(plan: &Plan, column: ColumnId, values: Ints<'a>) -> impl Iterator<Item = (usize, usize, usize, Ints<'a>)> {
+    let program = &plan.program;
+    let axes: Vec<(usize, usize)> = program.columns[column].axes.iter().map(|&axis| (program.axes[axis].length, program.axes[axis].bits)).collect();
+    // A run covers the last axes that are full and one more.
+    let full = axes.iter().rev().take_while(|(length, bits)| *length == 1 << bits).count();
+    let outer = axes.len().saturating_sub(full + 1);
+    let run: usize = axes[outer..].iter().map(|(length, _)| length).product();
+    let outer_axes = axes[..outer].to_vec();
+    let run_bits: usize = axes[outer..].iter().map(|(_, bits)| bits).sum();
+    let count: usize = outer_axes.iter().map(|(length, _)| length).product();
+    let place = plan.places[column];
+    let width = 1u64 << plan.chunk_log;
+    let chunk_size = width * width;
+    (0..count).flat_map(move |number| {
+        // The address of the run: its outer index in the padded axes.
+        let (mut rest, mut address, mut shift) = (number, 0u64, run_bits);
+        for (length, bits) in outer_axes.iter().rev() {
+            address |= ((rest % length) as u64) << shift;
+            rest /= length;
+            shift += bits;
+        }
+        let first = place.offset + address;
+        let end = first + run as u64;
+        let mut at = first;
+        core::iter::from_fn(move || {
+            if at >= end {
+                return None;
+            }
+            let stop = end.min((at / width + 1) * width);
+            let offset = number * run + (at - first) as usize;
+            let values = values.slice(offset..offset + (stop - at) as usize);
+            let item = (place.chunk + (at / chunk_size) as usize, (at % chunk_size / width) as usize, (at % width) as usize, values);
+            at = stop;
+            Some(item)
+        })
+    })
+}

@@ -1,0 +1,114 @@
+//! Decides the messages of the opening's sumcheck: columns of the matrices first, then rows, never a table of whole chunks.
+
+use super::layout::Part;
+use super::weights::{Rank, ranks};
+use ark_bls12_381::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use rayon::prelude::*;
+use std::iter::zip;
+use zkllm_kernels::{Backend, Piece, Sumcheck as _};
+use zkllm_verifier::arith::mle;
+use zkllm_verifier::opening::PoolClaim;
+use zkllm_verifier::plan::Plan;
+
+/// The opening's sumcheck `sum_c sum_b F_c(b) P_c(b)`.
+pub struct Opening<'a, B: Backend> {
+    backend: &'a B,
+    plan: &'a Plan,
+    chunks: &'a [Vec<Part<'a>>],
+    weights: Vec<Rank>,
+    stage: Stage<B::Pairs>,
+    challenges: Vec<Fr>,
+}
+
+enum Stage<P> {
+    Columns(P),
+    Rows(P),
+    Moving,
+}
+
+impl<'a, B: Backend> Opening<'a, B> {
+    /// The sumcheck of `claims`, combined with powers of `gamma`.
+    pub fn new(backend: &'a B, plan: &'a Plan, chunks: &'a [Vec<Part<'a>>], claims: &[PoolClaim], gamma: Fr) -> Self {
+        let mut scaled = Vec::new();
+        let mut power = Fr::ONE;
+        for claim in claims {
+            scaled.extend(claim.terms.iter().map(|term| (term, power)));
+            power *= gamma;
+        }
+        let side = 1 << plan.chunk_log;
+        // Z(lo) = sum_hi rows(hi) P(hi, lo), once for all weights of a column that agree on the rows it has.
+        let mut groups: Vec<(usize, usize, Vec<Fr>, Vec<Fr>)> = Vec::new();
+        let mut weights = Vec::new();
+        for (term, scale) in scaled {
+            for rank in ranks(plan, term, scale) {
+                let part = chunks[rank.chunk].iter().position(|part| part.column == term.column);
+                if let Some(part) = part {
+                    let mut rows = vec![Fr::ZERO; side];
+                    for piece in &chunks[rank.chunk][part].pieces {
+                        rows[piece.row] = rank.rows[piece.row];
+                    }
+                    match groups.iter_mut().find(|(chunk, at, other, _)| (*chunk, *at) == (rank.chunk, part) && *other == rows) {
+                        Some((_, _, _, columns)) => zip(columns, &rank.columns).for_each(|(sum, weight)| *sum += weight),
+                        None => groups.push((rank.chunk, part, rows, rank.columns.clone())),
+                    }
+                }
+                weights.push(rank);
+            }
+        }
+        let tables = groups
+            .into_iter()
+            .map(|(chunk, part, rows, columns)| (columns, backend.contract_left(&chunks[chunk][part].pieces, &rows, side)))
+            .collect();
+        let stage = Stage::Columns(backend.pairs(plan.chunk_log, tables));
+        Self { backend, plan, chunks, weights, stage, challenges: Vec::new() }
+    }
+
+    /// The next message.
+    pub fn round(&mut self) -> (Fr, Fr) {
+        match &mut self.stage {
+            Stage::Columns(pairs) | Stage::Rows(pairs) => pairs.round(),
+            Stage::Moving => (Fr::ZERO, Fr::ZERO),
+        }
+    }
+
+    /// Binds the next variable.
+    pub fn bind(&mut self, r: Fr) {
+        match &mut self.stage {
+            Stage::Columns(pairs) | Stage::Rows(pairs) => pairs.bind(r),
+            Stage::Moving => {}
+        }
+        self.challenges.push(r);
+        if self.challenges.len() == self.plan.chunk_log {
+            self.stage = Stage::Moving;
+            self.stage = Stage::Rows(self.rows());
+        }
+    }
+
+    /// The value of every chunk.
+    pub fn finish(self) -> Vec<Fr> {
+        match self.stage {
+            Stage::Columns(pairs) | Stage::Rows(pairs) => pairs.finish().into_iter().map(|(_, value)| value).collect(),
+            Stage::Moving => Vec::new(),
+        }
+    }
+
+    /// For every chunk the tables of its weights and of its matrix with the columns bound.
+    fn rows(&self) -> B::Pairs {
+        let side = 1 << self.plan.chunk_log;
+        let point: Vec<Fr> = self.challenges.iter().rev().copied().collect();
+        let eq = mle::eq_table(&point, side);
+        let mut weights = vec![vec![Fr::ZERO; side]; self.chunks.len()];
+        let values: Vec<Fr> = self.weights.par_iter().map(|rank| zip(&rank.columns, &eq).map(|(a, b)| *a * b).sum()).collect();
+        for (rank, value) in zip(&self.weights, values) {
+            zip(&mut weights[rank.chunk], &rank.rows).filter(|(_, row)| **row != Fr::ZERO).for_each(|(sum, row)| *sum += *row * value);
+        }
+        let matrix = |parts: &Vec<Part<'a>>| self.backend.contract_right(&pieces(parts), &eq, side);
+        self.backend.pairs(self.plan.chunk_log, zip(weights, self.chunks.iter().map(matrix)).collect())
+    }
+}
+
+/// All pieces of a chunk.
+pub fn pieces<'a>(parts: &[Part<'a>]) -> Vec<Piece<'a>> {
+    parts.iter().flat_map(|part| part.pieces.iter().copied()).collect()
+}

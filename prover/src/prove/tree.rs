@@ -1,0 +1,92 @@
+//! Decides what the leaves of the lookup tree are: fractions from row numbers.
+
+use super::{Leaves, Witness};
+use ark_bls12_381::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use rayon::prelude::*;
+use std::sync::Arc;
+use zkllm_kernels::{Block, Denominators, Ints, Numerators};
+use zkllm_verifier::plan::{BlockKind, Plan};
+use zkllm_verifier::tlookup::Challenges;
+
+/// The blocks of the lookup tree. Takes the leaves out of the witness.
+pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) -> Vec<Block> {
+    let program = &plan.program;
+    let tables: Vec<Arc<Vec<Fr>>> = (0..program.tables.len()).map(|table| Arc::new(denominators(plan, table, challenges))).collect();
+    plan.blocks
+        .iter()
+        .map(|block| match block.kind {
+            BlockKind::Lookup(id) => {
+                let lookup = &program.lookups[id];
+                let lengths = program.lengths(&lookup.axes);
+                let bits = lookup.axes.iter().map(|&axis| program.axes[axis].bits).collect();
+                let leaves = std::mem::replace(&mut witness.leaves[id], Leaves::Rows(Vec::new()));
+                let table = tables[lookup.table].clone();
+                let (numerators, denominators) = match leaves {
+                    Leaves::Rows(rows) if !lookup.causal => (Numerators::One, Denominators::Rows { rows, table }),
+                    Leaves::Rows(rows) => masked(lengths[lengths.len() - 1], rows.len(), |at| table[rows[at] as usize]),
+                    Leaves::Tuples(tuples) => {
+                        let base = challenges.base(lookup.table);
+                        let powers = challenges.powers();
+                        let value = |at: usize| base + tuples[at].iter().zip(powers).map(|(entry, power)| *entry * power).sum::<Fr>();
+                        if lookup.causal {
+                            masked(lengths[lengths.len() - 1], tuples.len(), value)
+                        } else {
+                            (Numerators::One, Denominators::Values((0..tuples.len()).map(value).collect()))
+                        }
+                    }
+                };
+                Block { offset: block.offset, lengths, bits, numerators, denominators }
+            }
+            BlockKind::Table(table, column) => {
+                let counts = witness.columns[column];
+                let numerators = Numerators::Values((0..counts.len()).map(|row| -Fr::from(counts.at(row))).collect());
+                let denominators = Denominators::Values(tables[table].to_vec());
+                Block { offset: block.offset, lengths: vec![1 << block.bits], bits: vec![block.bits], numerators, denominators }
+            }
+        })
+        .collect()
+}
+
+/// Leaves over pairs `(t, u)` of a square of `side`: `1 / value` for `u <= t`, else `0 / 1`.
+fn masked(side: usize, count: usize, value: impl Fn(usize) -> Fr + Sync) -> (Numerators, Denominators) {
+    let inside = |at: usize| at % side <= at / side % side;
+    let numerators = (0..count).map(|at| if inside(at) { Fr::ONE } else { Fr::ZERO }).collect();
+    let denominators = (0..count).into_par_iter().map(|at| if inside(at) { value(at) } else { Fr::ONE }).collect();
+    (Numerators::Values(numerators), Denominators::Values(denominators))
+}
+
+/// `alpha + row + beta out + beta^2 out2 + beta^3 tag` for every row of a table.
+fn denominators(plan: &Plan, table: usize, challenges: Challenges) -> Vec<Fr> {
+    let (base, powers) = (challenges.base(table), challenges.powers());
+    let table = plan.program.tables[table];
+    let outputs = table.outputs();
+    (0..1usize << table.bits())
+        .into_par_iter()
+        .map(|row| {
+            let outputs = outputs.iter().zip(&powers[1..]).map(|(output, power)| *power * Fr::from(output[row]));
+            base + Fr::from(row as u64) + outputs.sum::<Fr>()
+        })
+        .collect()
+}
+
+/// The multiplicities of every table in `leaves`, as the multiplicity column wants them.
+pub fn multiplicities(plan: &Plan, leaves: &[Leaves], table: usize) -> Vec<i32> {
+    let mut counts = vec![0i32; 1 << plan.program.tables[table].bits()];
+    for (lookup, leaves) in plan.program.lookups.iter().zip(leaves) {
+        if let (true, Leaves::Rows(rows)) = (lookup.table == table, leaves) {
+            let side = lookup.axes.last().map_or(1, |&axis| plan.program.axes[axis].length);
+            for (at, row) in rows.iter().enumerate() {
+                if !lookup.causal || at % side <= at / side % side {
+                    counts[*row as usize] += 1;
+                }
+            }
+        }
+    }
+    counts
+}
+
+/// The integers of a column, whatever their width.
+pub fn integers(values: Ints<'_>) -> impl Iterator<Item = i64> + '_ {
+    (0..values.len()).map(move |at| values.at(at))
+}
