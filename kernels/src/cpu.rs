@@ -5,6 +5,7 @@ mod combine;
 mod commit;
 mod contract;
 mod layer;
+mod limbs;
 mod points;
 mod product;
 mod tree;

@@ -1,0 +1,406 @@
+//! Decides exact products of integer matrices: every result is the integer it should be, or an error.
+//!
+//! Activations are cut into signed limbs of 8 bits, so that a product with a 16-bit weight has 23 bits and
+//! 256 of them fit 32-bit lanes; lanes are widened to 64 bits before they could overflow.
+
+use rayon::prelude::*;
+
+/// The sum of products could exceed 63 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow;
+
+impl core::fmt::Display for Overflow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("an integer matrix product could exceed 63 bits; use fewer fractional bits")
+    }
+}
+
+impl std::error::Error for Overflow {}
+
+/// A matrix stored by rows.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// 16-bit entries: the fast path.
+    I16(&'a [i16]),
+    /// 32-bit entries.
+    I32(&'a [i32]),
+}
+
+impl Rows<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Rows::I16(rows) => rows.len(),
+            Rows::I32(rows) => rows.len(),
+        }
+    }
+
+    fn magnitude(&self) -> u64 {
+        match self {
+            Rows::I16(_) => 1 << 15,
+            Rows::I32(rows) => magnitude(rows),
+        }
+    }
+}
+
+/// The largest absolute value.
+fn magnitude(values: &[i32]) -> u64 {
+    values.iter().map(|value| u64::from(value.unsigned_abs())).max().unwrap_or(0)
+}
+
+/// Products of one weight row below which a thread is not worth its start.
+const GRAIN: usize = 1 << 16;
+/// Weight rows of a tile.
+const TILE: usize = 4;
+/// Vector steps after which 32-bit lanes are widened: `128 * 2 * 2^7 * 2^15 = 2^30`.
+const STEPS: usize = 128;
+
+/// `left * right^T`: `result[m][n] = sum over k < depth of left[m][k] * right[n][k]`, all row major.
+///
+/// # Errors
+/// [`Overflow`] if a result could need more than 63 bits and a sign.
+///
+/// # Panics
+/// If the lengths are not multiples of `depth`, or `depth` is 0.
+pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>, Overflow> {
+    assert!(depth > 0 && left.len().is_multiple_of(depth) && right.len().is_multiple_of(depth), "matrices whose rows have `depth` entries");
+    let (m, n) = (left.len() / depth, right.len() / depth);
+    let largest = magnitude(left);
+    let bound = u128::from(largest) * u128::from(right.magnitude()) * depth as u128;
+    if bound >= 1 << 63 {
+        return Err(Overflow);
+    }
+    if m == 0 || n == 0 {
+        return Ok(Vec::new());
+    }
+    // Columns of the result first: threads share out the weight rows.
+    let mut columns = vec![0i64; m * n];
+    let machine = Machine::detect();
+    let rows_each = (GRAIN / (depth * m)).clamp(1, n).next_multiple_of(TILE);
+    match right {
+        Rows::I16(right) => {
+            let limbs = Limbs::cut(left, depth, largest);
+            let block = |(out, right): (&mut [i64], &[i16])| limbs.multiply(machine, right, out);
+            share(&mut columns, right, rows_each, m, depth, block);
+        }
+        Rows::I32(right) => {
+            let block = |(out, right): (&mut [i64], &[i32])| machine.wide(left, right, depth, out);
+            share(&mut columns, right, rows_each, m, depth, block);
+        }
+    }
+    if m == 1 || n == 1 {
+        return Ok(columns);
+    }
+    let mut result = vec![0i64; m * n];
+    for (column, values) in columns.chunks_exact(m).enumerate() {
+        for (row, value) in values.iter().enumerate() {
+            result[row * n + column] = *value;
+        }
+    }
+    Ok(result)
+}
+
+fn share<T: Sync>(columns: &mut [i64], right: &[T], rows: usize, m: usize, depth: usize, block: impl Fn((&mut [i64], &[T])) + Sync + Send) {
+    if right.len() <= rows * depth {
+        block((columns, right));
+    } else {
+        columns.par_chunks_mut(rows * m).zip(right.par_chunks(rows * depth)).for_each(block);
+    }
+}
+
+/// Signed limbs of 8 bits: `value = sum of limb[i] * 2^(8i)`; rows of `depth`, all limbs of a value's row together.
+struct Limbs {
+    values: Vec<i16>,
+    each: usize,
+    depth: usize,
+}
+
+impl Limbs {
+    fn cut(left: &[i32], depth: usize, largest: u64) -> Self {
+        let each = (1..4).find(|&limbs| largest <= 1 << (8 * limbs - 1)).unwrap_or(4);
+        let mut values = vec![0i16; left.len() * each];
+        for (row, limbs) in left.chunks_exact(depth).zip(values.chunks_exact_mut(depth * each)) {
+            for (k, &value) in row.iter().enumerate() {
+                let mut rest = i64::from(value);
+                for limb in 0..each {
+                    let low = if limb + 1 == each { rest } else { ((rest + 128) & 255) - 128 };
+                    limbs[limb * depth + k] = low as i16;
+                    rest = (rest - low) >> 8;
+                }
+            }
+        }
+        Self { values, each, depth }
+    }
+
+    /// `out[n][m]` for the weight rows `right`.
+    fn multiply(&self, machine: Machine, right: &[i16], out: &mut [i64]) {
+        let m = self.values.len() / (self.each * self.depth);
+        for (right, out) in right.chunks(TILE * self.depth).zip(out.chunks_mut(TILE * m)) {
+            let n = right.len() / self.depth;
+            for (group, left) in self.values.chunks(4 * self.depth).enumerate() {
+                let rows = left.len() / self.depth;
+                let mut sums = [[0i64; TILE]; 4];
+                machine.tile(left, right, self.depth, &mut sums);
+                for (row, sums) in sums[..rows].iter().enumerate() {
+                    let limb_row = group * 4 + row;
+                    let (row, limb) = (limb_row / self.each, limb_row % self.each);
+                    for column in 0..n {
+                        // Wrapping: the sum of the limbs is bounded, a single one need not be.
+                        let place = &mut out[column * m + row];
+                        *place = place.wrapping_add(sums[column].wrapping_shl(8 * limb as u32));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The instructions this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Machine {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Machine {
+    fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+                return Machine::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") {
+                return Machine::Avx2;
+            }
+        }
+        Machine::Portable
+    }
+
+    /// `sums[i][j] = left[i] . right[j]` for up to four rows each.
+    fn tile(self, left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
+        match self {
+            Machine::Portable => portable_tile(left, right, depth, sums),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this variant is only made when the processor has the feature.
+            Machine::Avx2 => unsafe { x86::avx2::tile(left, right, depth, sums) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Machine::Avx512 => unsafe { x86::avx512::tile(left, right, depth, sums) },
+        }
+    }
+
+    /// `out[n][m]` of 32-bit rows.
+    fn wide(self, left: &[i32], right: &[i32], depth: usize, out: &mut [i64]) {
+        match self {
+            Machine::Portable => wide(left, right, depth, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this variant is only made when the processor has the feature.
+            Machine::Avx2 => unsafe { x86::avx2::wide(left, right, depth, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Machine::Avx512 => unsafe { x86::avx512::wide(left, right, depth, out) },
+        }
+    }
+}
+
+fn portable_tile(left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
+    for (left, sums) in left.chunks_exact(depth).zip(sums) {
+        for (right, sum) in right.chunks_exact(depth).zip(sums) {
+            *sum = dot(left, right);
+        }
+    }
+}
+
+fn dot(left: &[i16], right: &[i16]) -> i64 {
+    left.iter().zip(right).map(|(a, b)| i64::from(i32::from(*a) * i32::from(*b))).sum()
+}
+
+#[inline(always)]
+fn wide(left: &[i32], right: &[i32], depth: usize, out: &mut [i64]) {
+    let m = left.len() / depth;
+    for (right, out) in right.chunks_exact(depth).zip(out.chunks_exact_mut(m)) {
+        for (left, place) in left.chunks_exact(depth).zip(out) {
+            let mut sum = 0i64;
+            for (a, b) in left.iter().zip(right) {
+                sum = sum.wrapping_add(i64::from(*a) * i64::from(*b));
+            }
+            *place = sum;
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{STEPS, TILE, dot};
+
+    macro_rules! machine {
+        ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $add:ident, $madd:ident, $vector:ty, $widen:ident) => {
+            pub mod $name {
+                use super::*;
+                use core::arch::x86_64::*;
+
+                #[target_feature(enable = $features)]
+                pub fn tile(left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
+                    let (m, n) = (left.len() / depth, right.len() / depth);
+                    match (m, n) {
+                        (4, 4) => fixed::<4, 4>(left, right, depth, sums),
+                        (3, 4) => fixed::<3, 4>(left, right, depth, sums),
+                        (2, 4) => fixed::<2, 4>(left, right, depth, sums),
+                        (1, 4) => fixed::<1, 4>(left, right, depth, sums),
+                        _ => {
+                            for i in 0..m {
+                                for j in 0..n {
+                                    let mut one = [[0i64; TILE]; 4];
+                                    fixed::<1, 1>(&left[i * depth..(i + 1) * depth], &right[j * depth..(j + 1) * depth], depth, &mut one);
+                                    sums[i][j] = one[0][0];
+                                }
+                            }
+                        }
+                    }
+                }
+
+                #[target_feature(enable = $features)]
+                fn fixed<const M: usize, const N: usize>(left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
+                    assert!(left.len() == M * depth && right.len() == N * depth, "rows of `depth` entries");
+                    let steps = depth / $lanes;
+                    let mut done = 0;
+                    while done < steps {
+                        let end = steps.min(done + STEPS);
+                        let mut lanes: [[$vector; N]; M] = [[$zero(); N]; M];
+                        for step in done..end {
+                            // SAFETY: `row * depth + step * lanes + lanes <= len` by the assertion above.
+                            let at = |rows: &[i16], row: usize| unsafe { $load(rows.as_ptr().add(row * depth + step * $lanes).cast()) };
+                            let weights: [$vector; N] = core::array::from_fn(|j| at(right, j));
+                            for i in 0..M {
+                                let activation = at(left, i);
+                                for j in 0..N {
+                                    lanes[i][j] = $add(lanes[i][j], $madd(activation, weights[j]));
+                                }
+                            }
+                        }
+                        for i in 0..M {
+                            for j in 0..N {
+                                sums[i][j] += $widen(lanes[i][j]);
+                            }
+                        }
+                        done = end;
+                    }
+                    let tail = steps * $lanes;
+                    if tail < depth {
+                        for i in 0..M {
+                            for j in 0..N {
+                                sums[i][j] += dot(&left[i * depth + tail..(i + 1) * depth], &right[j * depth + tail..(j + 1) * depth]);
+                            }
+                        }
+                    }
+                }
+
+                #[target_feature(enable = $features)]
+                pub fn wide(left: &[i32], right: &[i32], depth: usize, out: &mut [i64]) {
+                    super::super::wide(left, right, depth, out);
+                }
+            }
+        };
+    }
+
+    machine!(avx2, "avx2", 16, _mm256_setzero_si256, _mm256_loadu_si256, _mm256_add_epi32, _mm256_madd_epi16, __m256i, widen_256);
+    machine!(avx512, "avx512f,avx512bw,avx2", 32, _mm512_setzero_si512, _mm512_loadu_si512, _mm512_add_epi32, _mm512_madd_epi16, __m512i, widen_512);
+
+    use core::arch::x86_64::*;
+
+    #[target_feature(enable = "avx2")]
+    fn widen_256(lanes: __m256i) -> i64 {
+        let wide = _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(lanes)), _mm256_cvtepi32_epi64(_mm256_extracti128_si256::<1>(lanes)));
+        let half = _mm_add_epi64(_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
+        _mm_extract_epi64::<0>(half) + _mm_extract_epi64::<1>(half)
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx2")]
+    fn widen_512(lanes: __m512i) -> i64 {
+        let low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(lanes));
+        let high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64::<1>(lanes));
+        _mm512_reduce_add_epi64(_mm512_add_epi64(low, high))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers from a seed; not random, only unlike each other.
+    fn numbers(seed: u64, count: usize, magnitude: i64) -> Vec<i64> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 1) as i64
+        };
+        (0..count)
+            .map(|_| match next() % 8 {
+                0 => magnitude - 1,
+                1 => -magnitude,
+                _ => next() % (2 * magnitude) - magnitude,
+            })
+            .collect()
+    }
+
+    fn naive(left: &[i64], right: &[i64], depth: usize) -> Vec<i128> {
+        let row = |l: &[i64], r: &[i64]| l.iter().zip(r).map(|(a, b)| i128::from(*a) * i128::from(*b)).sum();
+        left.chunks(depth).flat_map(|l| right.chunks(depth).map(move |r| row(l, r))).collect()
+    }
+
+    fn compare(m: usize, n: usize, depth: usize, activation: i64, weight: i64) {
+        let left = numbers(m as u64 + 1, m * depth, activation);
+        let right = numbers(n as u64 + 77, n * depth, weight);
+        let expected = naive(&left, &right, depth);
+        let narrow: Vec<i32> = left.iter().map(|&v| v as i32).collect();
+        let right32: Vec<i32> = right.iter().map(|&v| v as i32).collect();
+        let wide = |values: Vec<i64>| values.into_iter().map(i128::from).collect::<Vec<_>>();
+        assert_eq!(wide(multiply(&narrow, Rows::I32(&right32), depth).unwrap()), expected);
+        if weight <= 1 << 15 {
+            let right16: Vec<i16> = right.iter().map(|&v| v as i16).collect();
+            assert_eq!(wide(multiply(&narrow, Rows::I16(&right16), depth).unwrap()), expected);
+            let limbs = Limbs::cut(&narrow, depth, magnitude(&narrow));
+            let mut columns = vec![0; m * n];
+            limbs.multiply(Machine::Portable, &right16, &mut columns);
+            let transposed: Vec<i128> = (0..m * n).map(|at| i128::from(columns[at % n * m + at / n])).collect();
+            assert_eq!(transposed, expected);
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                columns.fill(0);
+                limbs.multiply(Machine::Avx2, &right16, &mut columns);
+                let transposed: Vec<i128> = (0..m * n).map(|at| i128::from(columns[at % n * m + at / n])).collect();
+                assert_eq!(transposed, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn products_equal_those_of_a_naive_loop() {
+        for (m, n, depth) in [(1, 1, 1), (1, 7, 5), (3, 4, 31), (2, 9, 32), (5, 6, 100), (7, 13, 576), (1, 40, 4100), (64, 33, 65)] {
+            for activation in [1, 128, 129, 1 << 15, 1 << 23, 1 << 26, 1 << 31] {
+                for weight in [1 << 7, 1 << 15] {
+                    compare(m, n, depth, activation, weight);
+                }
+            }
+            compare(m, n, depth, 1 << 18, 1 << 30);
+        }
+    }
+
+    #[test]
+    fn extreme_values_do_not_overflow_the_lanes() {
+        let depth = 20_000;
+        let expected = i128::from(i16::MIN) * i128::from(i32::MIN) * depth as i128;
+        let result = multiply(&vec![i32::MIN; depth], Rows::I16(&vec![i16::MIN; depth]), depth).unwrap();
+        assert_eq!(i128::from(result[0]), expected);
+    }
+
+    #[test]
+    fn a_product_that_could_overflow_is_an_error() {
+        assert_eq!(multiply(&[i32::MIN; 4], Rows::I32(&[i32::MIN; 4]), 4), Err(Overflow));
+        assert!(multiply(&[i32::MIN], Rows::I32(&[i32::MIN]), 1).is_ok());
+    }
+}

@@ -1,11 +1,12 @@
 """Decides how the tiny test model is made: a LLaMA-shaped network of about a million weights, trained on the King James Bible.
 
-Writes one GGUF file (weights F16, norms F32) with its own byte-level BPE vocabulary. No size is a power of two, so that
-padding is exercised everywhere. Weights are trained in the "half" rotary layout and stored, as GGUF does for `llama`,
+Writes one GGUF file (weights F16, norms F32) with its own byte-level BPE vocabulary. Width, heads, head dimension, hidden and
+vocabulary are not powers of two, so that padding is exercised. Weights are trained in the "half" rotary layout and stored, as GGUF does for `llama`,
 with the rows of a rotary pair next to each other.
 """
 
 import argparse
+import json
 import re
 import time
 
@@ -178,7 +179,7 @@ def write(path, weights, tokenizer):
     out.add_layer_norm_rms_eps(EPSILON)
     out.add_vocab_size(VOCABULARY)
     out.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    description = __import__("json").loads(tokenizer.to_str())["model"]
+    description = json.loads(tokenizer.to_str())["model"]
     tokens = sorted(description["vocab"], key=description["vocab"].get)
     out.add_tokenizer_model("gpt2")
     out.add_tokenizer_pre("gpt-2")

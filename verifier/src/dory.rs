@@ -329,6 +329,11 @@ fn scaled<P: Copy>(terms: &[(Fr, P)], factor: Fr) -> impl Iterator<Item = (Fr, P
     terms.iter().map(move |&(scalar, element)| (scalar * factor, element))
 }
 
+/// `sum_i x_i C_i`, the commitment to the same combination of matrices.
+pub fn combine(terms: &[(Fr, Gt)]) -> Gt {
+    sum(terms)
+}
+
 fn sum<G: VariableBaseMSM<ScalarField = Fr>>(terms: &[(Fr, G::MulBase)]) -> G {
     let (scalars, elements): (Vec<_>, Vec<_>) = terms.iter().copied().unzip();
     G::msm_unchecked(&elements, &scalars)

@@ -1,22 +1,121 @@
-//! Decides how small integers are multiplied with field elements and summed.
+//! Decides how contractions are cut into tasks: dot products along the middle axis, or tiles of columns over it.
 
 use ark_bls12_381::Fr;
 use ark_ff::Zero;
 use rayon::prelude::*;
 
+use super::limbs::{LIMBS, Planes, TILE, axpy, dot, gather, limbs_of};
 use crate::{Ints, Piece};
+
+/// Weights whose limbs one task holds.
+const BLOCK: usize = 4096;
+/// Columns of a task over columns.
+const COLUMNS: usize = 512;
+/// From this many columns on, tiles of columns beat dot products.
+const FEW: usize = 6;
+/// Values one task takes, about.
+const TASK: usize = 1 << 17;
+
+/// `values = sum_d planes[d] 2^(16 d)`, only the planes that are not 0.
+fn planes(values: Ints) -> Vec<(u32, Vec<i16>)> {
+    let mut planes = Vec::new();
+    let mut rest: Vec<i64> = (0..values.len()).map(|i| values.at(i)).collect();
+    let mut shift = 0;
+    while rest.iter().any(|x| *x != 0) {
+        let plane: Vec<i16> = rest.iter().map(|x| *x as i16).collect();
+        // Rounds to the nearest multiple, so a rest may carry into one plane more; the sum cannot wrap this way.
+        rest.iter_mut().zip(&plane).for_each(|(x, low)| *x = (*x >> 16) + i64::from(*low < 0));
+        planes.push((shift, plane));
+        shift += 16;
+    }
+    planes
+}
+
+fn power_of_two(exponent: u32) -> Fr {
+    Fr::from(1u128 << exponent)
+}
 
 /// See [`crate::Backend::contract`].
 pub fn contract(x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+    assert_eq!(x.len(), outer * weights.len() * inner, "x has shape outer x middle x inner");
+    let Ints::I16(x) = x else {
+        let mut out = vec![Fr::zero(); outer * inner];
+        for (shift, plane) in planes(x) {
+            let scale = power_of_two(shift);
+            let part = contract(Ints::I16(&plane), outer, inner, weights);
+            out.par_iter_mut().zip(part).for_each(|(out, part)| *out += scale * part);
+        }
+        return out;
+    };
+    let mut out = vec![Fr::zero(); outer * inner];
+    if outer * inner == 0 {
+        return out;
+    }
     let middle = weights.len();
-    assert_eq!(x.len(), outer * middle * inner, "x has shape outer x middle x inner");
-    (0..outer * inner)
-        .into_par_iter()
-        .map(|index| {
-            let (o, i) = (index / inner, index % inner);
-            weights.iter().enumerate().map(|(m, w)| *w * Fr::from(x.at((o * middle + m) * inner + i))).sum()
+    let parts: Vec<Vec<Fr>> = weights
+        .par_chunks(BLOCK)
+        .enumerate()
+        .map(|(b, weights)| {
+            let row = |o: usize, m: usize| &x[(o * middle + b * BLOCK + m) * inner..][..inner];
+            if inner < FEW {
+                dots(outer, inner, weights, |o| &x[(o * middle + b * BLOCK) * inner..][..weights.len() * inner])
+            } else {
+                tiles(outer, inner, weights, row)
+            }
         })
-        .collect()
+        .collect();
+    for part in parts {
+        out.par_iter_mut().zip(part).with_min_len(4096).for_each(|(out, part)| *out += part);
+    }
+    out
+}
+
+/// One block of weights against `x(o)`, each `weights.len() x inner`.
+fn dots<'a>(outer: usize, inner: usize, weights: &[Fr], x: impl Fn(usize) -> &'a [i16] + Sync) -> Vec<Fr> {
+    let planes = Planes::new(weights);
+    let mut out = vec![Fr::zero(); outer * inner];
+    let group = (TASK / (weights.len() * inner)).max(1);
+    out.par_chunks_mut(group * inner).enumerate().for_each(|(g, out)| {
+        let mut column = Vec::with_capacity(weights.len());
+        for (o, out) in out.chunks_mut(inner).enumerate() {
+            let x = x(g * group + o);
+            for (i, out) in out.iter_mut().enumerate() {
+                let run = if inner == 1 {
+                    x
+                } else {
+                    column.clear();
+                    column.extend(x[i..].iter().step_by(inner));
+                    &column
+                };
+                *out = gather(&dot(run, &planes, 0));
+            }
+        }
+    });
+    out
+}
+
+/// One block of weights against the rows `row(o, m)` of `inner` columns.
+fn tiles<'a>(outer: usize, inner: usize, weights: &[Fr], row: impl Fn(usize, usize) -> &'a [i16] + Sync) -> Vec<Fr> {
+    let limbs: Vec<[i64; LIMBS]> = weights.iter().map(limbs_of).collect();
+    let mut out = vec![Fr::zero(); outer * inner];
+    let group = (TASK / (weights.len() * inner)).max(1);
+    out.par_chunks_mut(group * inner).enumerate().for_each(|(g, out)| {
+        for (o, out) in out.chunks_mut(inner).enumerate() {
+            let rows: Vec<&[i16]> = (0..weights.len()).map(|m| row(g * group + o, m)).collect();
+            out.par_chunks_mut(COLUMNS).enumerate().for_each(|(c, out)| fill(out, &rows, &limbs, c * COLUMNS));
+        }
+    });
+    out
+}
+
+/// `out[i] = sum_m limbs[m] rows[m][column + i]`.
+fn fill(out: &mut [Fr], rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize) {
+    for (t, out) in out.chunks_mut(TILE).enumerate() {
+        let lanes = axpy(rows, limbs, column + t * TILE, out.len());
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = gather(&std::array::from_fn(|k| lanes[k][i]));
+        }
+    }
 }
 
 /// See [`crate::Backend::contract_field`].
@@ -34,27 +133,102 @@ pub fn contract_field(x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> V
 
 /// See [`crate::Backend::contract_left`].
 pub fn contract_left(pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
+    assert!(
+        pieces.iter().all(|piece| piece.column + piece.values.len() <= columns),
+        "pieces lie in the matrix"
+    );
+    let mut active: Vec<&Piece> =
+        pieces.iter().filter(|piece| !piece.values.is_empty() && !row_weights[piece.row].is_zero()).collect();
+    active.sort_by_key(|piece| (piece.row, piece.column));
+    // Tasks of rows times column blocks; each gives a part of the sums of its columns.
+    let blocks = columns.div_ceil(COLUMNS);
+    let groups: Vec<&[&Piece]> = active.chunks(2048).collect();
+    let parts: Vec<Vec<Fr>> = (0..groups.len() * blocks)
+        .into_par_iter()
+        .map(|task| {
+            let start = task % blocks * COLUMNS;
+            left_block(groups[task / blocks], row_weights, start..(start + COLUMNS).min(columns))
+        })
+        .collect();
     let mut out = vec![Fr::zero(); columns];
-    for piece in pieces {
-        let weight = row_weights[piece.row];
-        if !weight.is_zero() {
-            out[piece.column..piece.column + piece.values.len()]
-                .par_iter_mut()
-                .enumerate()
-                .with_min_len(64)
-                .for_each(|(i, sum)| *sum += weight * Fr::from(piece.values.at(i)));
+    for (task, part) in parts.into_iter().enumerate() {
+        let start = task % blocks * COLUMNS;
+        out[start..].iter_mut().zip(part).for_each(|(out, part)| *out += part);
+    }
+    out
+}
+
+/// What a row adds to a block of columns: borrowed where a piece spans the block, else written out with zeros.
+enum Run<'a> {
+    Borrowed(&'a [i16]),
+    Written(usize),
+}
+
+fn left_block(pieces: &[&Piece], row_weights: &[Fr], columns: std::ops::Range<usize>) -> Vec<Fr> {
+    let width = columns.len();
+    let (mut runs, mut limbs, mut written): (Vec<Run>, Vec<_>, Vec<Vec<i16>>) = Default::default();
+    for row in pieces.chunk_by(|a, b| a.row == b.row) {
+        let weight = row_weights[row[0].row];
+        // The written run of each plane of this row.
+        let mut planes_of_row: Vec<Option<usize>> = Vec::new();
+        for piece in row {
+            let first = piece.column.max(columns.start);
+            let end = (piece.column + piece.values.len()).min(columns.end);
+            if first >= end {
+                continue;
+            }
+            let values = piece.values.slice(first - piece.column..end - piece.column);
+            if let (Ints::I16(values), true) = (values, end - first == width) {
+                runs.push(Run::Borrowed(values));
+                limbs.push(limbs_of(&weight));
+                continue;
+            }
+            let planes = match values {
+                Ints::I16(values) => vec![(0, values.to_vec())],
+                values => planes(values),
+            };
+            for (shift, plane) in planes {
+                let index = shift as usize / 16;
+                planes_of_row.resize(planes_of_row.len().max(index + 1), None);
+                let slot = *planes_of_row[index].get_or_insert_with(|| {
+                    written.push(vec![0; width]);
+                    runs.push(Run::Written(written.len() - 1));
+                    limbs.push(limbs_of(&(weight * power_of_two(shift))));
+                    written.len() - 1
+                });
+                written[slot][first - columns.start..end - columns.start].copy_from_slice(&plane);
+            }
         }
     }
+    let rows: Vec<&[i16]> = runs
+        .iter()
+        .map(|run| match run {
+            Run::Borrowed(values) => *values,
+            Run::Written(slot) => written[*slot].as_slice(),
+        })
+        .collect();
+    let mut out = vec![Fr::zero(); width];
+    // 2048 pieces have 5 planes each at most.
+    fill(&mut out, &rows, &limbs, 0);
     out
 }
 
 /// See [`crate::Backend::contract_right`].
 pub fn contract_right(pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
-    let mut out = vec![Fr::zero(); rows];
+    let weights = Planes::new(column_weights);
+    let run = |values: &[i16], column: usize| -> Fr {
+        values.chunks(BLOCK).enumerate().map(|(c, run)| gather(&dot(run, &weights, column + c * BLOCK))).sum()
+    };
     let sums: Vec<Fr> = pieces
         .par_iter()
-        .map(|piece| (0..piece.values.len()).map(|i| column_weights[piece.column + i] * Fr::from(piece.values.at(i))).sum())
+        .map(|piece| match piece.values {
+            Ints::I16(values) => run(values, piece.column),
+            values => {
+                planes(values).iter().map(|(shift, plane)| power_of_two(*shift) * run(plane, piece.column)).sum()
+            }
+        })
         .collect();
+    let mut out = vec![Fr::zero(); rows];
     for (piece, sum) in pieces.iter().zip(sums) {
         out[piece.row] += sum;
     }

@@ -1,6 +1,7 @@
 //! Decides how integers are committed: rows over fixed bases, then rows under pairings.
 
 pub mod setup;
+pub mod store;
 pub mod tier2;
 
 use ark_bls12_381::Fr;

@@ -3,6 +3,7 @@
 use super::setup::Generators;
 use ark_bls12_381::Bls12_381;
 use ark_ec::pairing::{MillerLoopOutput, Pairing};
+use ark_ff::Field;
 use rayon::prelude::*;
 use zkllm_verifier::Fr;
 use zkllm_verifier::groups::{G1, G2, Gt};
@@ -13,26 +14,30 @@ const PAIRS: usize = 4;
 /// `sum_i e(rows_i, Gamma2_i) + rho e(H1, H2)`.
 pub fn commit_rows(rows: &[G1], generators: &Generators, rho: Fr) -> Gt {
     let blinding = (generators.h1 * rho).into();
-    finish(miller(rows, &generators.g2[..rows.len()]) * miller(&[blinding], &[generators.h2]))
+    multi_pairing(rows, &generators.g2[..rows.len()]) + multi_pairing(&[blinding], &[generators.h2])
 }
 
 /// `sum_i e(left_i, right_i)`.
 pub fn multi_pairing(left: &[G1], right: &[G2]) -> Gt {
-    finish(miller(left, right))
+    let [product] = multi_pairings([left], right);
+    product
+}
+
+/// `sum_i e(left_i, right_i)` for several `left`, which share the work that depends on `right` alone.
+pub fn multi_pairings<const N: usize>(left: [&[G1]; N], right: &[G2]) -> [Gt; N] {
+    assert!(left.iter().all(|left| left.len() == right.len()), "a pairing has two sides");
+    let chunk = |start: usize| {
+        let range = start..right.len().min(start + PAIRS);
+        let prepared: Vec<Prepared> = right[range.clone()].iter().map(Prepared::from).collect();
+        left.map(|left| Bls12_381::multi_miller_loop(&left[range.clone()], prepared.iter().cloned()).0)
+    };
+    let one = || [Miller::ONE; N];
+    let multiply = |a: [Miller; N], b: [Miller; N]| std::array::from_fn(|i| a[i] * b[i]);
+    let products = (0..right.len()).into_par_iter().step_by(PAIRS).map(chunk).reduce(one, multiply);
+    products.map(|product| {
+        Bls12_381::final_exponentiation(MillerLoopOutput(product)).expect("a product of Miller loops is not 0")
+    })
 }
 
 type Miller = <Bls12_381 as Pairing>::TargetField;
-
-/// The product of the Miller loops, on all cores.
-pub(crate) fn miller(left: &[G1], right: &[G2]) -> Miller {
-    assert_eq!(left.len(), right.len(), "a pairing has two sides");
-    left.par_chunks(PAIRS)
-        .zip(right.par_chunks(PAIRS))
-        .map(|(left, right)| Bls12_381::multi_miller_loop(left, right).0)
-        .product()
-}
-
-/// The final exponentiation.
-pub(crate) fn finish(product: Miller) -> Gt {
-    Bls12_381::final_exponentiation(MillerLoopOutput(product)).expect("a product of Miller loops is not 0")
-}
+type Prepared = <Bls12_381 as Pairing>::G2Prepared;

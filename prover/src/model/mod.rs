@@ -4,6 +4,7 @@
 //! Nothing here is proved: the weights become the statement's only after quantisation and commitment.
 
 mod chat;
+mod digest;
 mod error;
 pub mod float;
 mod gguf;
@@ -49,9 +50,18 @@ impl Model {
         let shape = file.shape()?;
         let tokenizer = Tokenizer::from_gguf(&file, shape.vocabulary)?;
         let written = |token: Option<u32>| token.map_or("", |token| tokenizer.control_text(token));
-        let template = file.value("tokenizer.chat_template").and_then(|value| value.to_string().ok());
-        let chat = template.map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
-        Ok(Model { name: file.name(), shape, tokenizer, chat, weights: Weights::File(file) })
+        let template = file
+            .value("tokenizer.chat_template")
+            .and_then(|value| value.to_string().ok());
+        let chat = template
+            .map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
+        Ok(Model {
+            name: file.name(),
+            shape,
+            tokenizer,
+            chat,
+            weights: Weights::File(file),
+        })
     }
 
     /// A model with random weights, the same for the same shape and seed on every machine; bytes are its tokens.
@@ -61,7 +71,16 @@ impl Model {
     pub fn random(shape: Shape, seed: u64) -> Result<Model, ModelError> {
         shape.check()?;
         let tokenizer = Tokenizer::bytes(shape.vocabulary);
-        Ok(Model { name: format!("random {seed}"), shape, tokenizer, chat: None, weights: Weights::Random { seed, biased: false } })
+        Ok(Model {
+            name: format!("random {seed}"),
+            shape,
+            tokenizer,
+            chat: None,
+            weights: Weights::Random {
+                seed,
+                biased: false,
+            },
+        })
     }
 
     /// Like `random`, with query, key and value biases.
@@ -69,7 +88,10 @@ impl Model {
     /// # Errors
     /// As `random`.
     pub fn random_biased(shape: Shape, seed: u64) -> Result<Model, ModelError> {
-        Ok(Model { weights: Weights::Random { seed, biased: true }, ..Model::random(shape, seed)? })
+        Ok(Model {
+            weights: Weights::Random { seed, biased: true },
+            ..Model::random(shape, seed)?
+        })
     }
 
     /// Whether the model has tensors of this kind of its own; a tied model has no `Head`.
@@ -89,13 +111,23 @@ impl Model {
     /// # Errors
     /// `Layer`, `MissingTensor` (an absent bias too: ask `has` first), `Decode`, `NotFinite`.
     pub fn tensor(&self, kind: Kind, layer: usize) -> Result<Vec<f32>, ModelError> {
-        let kind = if kind == Kind::Head && self.shape.tied { Kind::Embedding } else { kind };
-        let layers = if kind.per_layer() { self.shape.layers } else { 1 };
+        let kind = if kind == Kind::Head && self.shape.tied {
+            Kind::Embedding
+        } else {
+            kind
+        };
+        let layers = if kind.per_layer() {
+            self.shape.layers
+        } else {
+            1
+        };
         if layer >= layers {
             return Err(ModelError::Layer { layer, layers });
         }
         if !self.has(kind) {
-            return Err(ModelError::MissingTensor { name: kind.gguf_name(layer) });
+            return Err(ModelError::MissingTensor {
+                name: kind.gguf_name(layer),
+            });
         }
         match &self.weights {
             Weights::File(file) => file.tensor(&self.shape, kind, layer),

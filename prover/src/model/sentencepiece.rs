@@ -6,12 +6,7 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
 use super::error::ModelError;
-
-/// Kinds of token, numbered as in GGUF.
-const NORMAL: u8 = 1;
-const UNKNOWN: u8 = 2;
-const USER_DEFINED: u8 = 4;
-const BYTE: u8 = 6;
+use super::tokenizer::{BYTE, NORMAL, UNKNOWN, USER_DEFINED};
 
 /// SentencePiece writes a space as this character.
 const SPACE: &str = "\u{2581}";
@@ -46,7 +41,9 @@ struct Pair {
 
 impl Ord for Pair {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.score.total_cmp(&other.score).then(other.left.cmp(&self.left))
+        self.score
+            .total_cmp(&other.score)
+            .then(other.left.cmp(&self.left))
     }
 }
 impl PartialOrd for Pair {
@@ -66,7 +63,12 @@ impl Pieces {
     ///
     /// # Errors
     /// `Tokenizer` if a byte token is not written `<0xHH>`.
-    pub fn new(tokens: &[&str], kinds: &[u8], scores: Vec<f32>, space_prefix: bool) -> Result<Pieces, ModelError> {
+    pub fn new(
+        tokens: &[&str],
+        kinds: &[u8],
+        scores: Vec<f32>,
+        space_prefix: bool,
+    ) -> Result<Pieces, ModelError> {
         let mut pieces = HashMap::new();
         let mut byte_tokens = vec![None; 256];
         let (mut unknown, mut bytes) = (None, Vec::with_capacity(tokens.len()));
@@ -77,9 +79,13 @@ impl Pieces {
                     text.replace(SPACE, " ").into_bytes()
                 }
                 BYTE => {
-                    let digits = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+                    let digits = text
+                        .strip_prefix("<0x")
+                        .and_then(|rest| rest.strip_suffix('>'));
                     let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-                    let byte = byte.ok_or_else(|| ModelError::Tokenizer { reason: format!("token {id} is not a byte token") })?;
+                    let byte = byte.ok_or_else(|| ModelError::Tokenizer {
+                        reason: format!("token {id} is not a byte token"),
+                    })?;
                     byte_tokens[usize::from(byte)] = Some(id);
                     vec![byte]
                 }
@@ -89,7 +95,14 @@ impl Pieces {
                 }
             });
         }
-        Ok(Pieces { pieces, scores, byte_tokens, unknown, bytes, space_prefix })
+        Ok(Pieces {
+            pieces,
+            scores,
+            byte_tokens,
+            unknown,
+            bytes,
+            space_prefix,
+        })
     }
 
     /// The bytes each token stands for.
@@ -100,12 +113,17 @@ impl Pieces {
     fn pair(&self, text: &str, symbols: &[Symbol], left: usize, right: usize) -> Option<Pair> {
         let length = symbols[left].length + symbols[right].length;
         let id = *self.pieces.get(&text[symbols[left].start..][..length])?;
-        Some(Pair { score: *self.scores.get(id as usize)?, left, right, length })
+        Some(Pair {
+            score: *self.scores.get(id as usize)?,
+            left,
+            right,
+            length,
+        })
     }
 
-    /// Appends the tokens of a text; `first` says that nothing stands before it.
-    pub fn encode(&self, text: &str, first: bool, out: &mut Vec<u32>) {
-        let prefix = if first && self.space_prefix { SPACE } else { "" };
+    /// Appends the tokens of a text that stands at the beginning or after a control token.
+    pub fn encode(&self, text: &str, out: &mut Vec<u32>) {
+        let prefix = if self.space_prefix { SPACE } else { "" };
         let text = format!("{prefix}{}", text.replace(' ', SPACE));
         let count = text.chars().count();
         let mut symbols: Vec<Symbol> = text
@@ -118,10 +136,21 @@ impl Pieces {
                 next: Some(i + 1).filter(|next| *next < count),
             })
             .collect();
-        let mut queue: BinaryHeap<Pair> = (1..count).filter_map(|right| self.pair(&text, &symbols, right - 1, right)).collect();
-        while let Some(Pair { left, right, length, .. }) = queue.pop() {
+        let mut queue: BinaryHeap<Pair> = (1..count)
+            .filter_map(|right| self.pair(&text, &symbols, right - 1, right))
+            .collect();
+        while let Some(Pair {
+            left,
+            right,
+            length,
+            ..
+        }) = queue.pop()
+        {
             // Stale if either side was merged since.
-            if symbols[left].length == 0 || symbols[right].length == 0 || symbols[left].length + symbols[right].length != length {
+            if symbols[left].length == 0
+                || symbols[right].length == 0
+                || symbols[left].length + symbols[right].length != length
+            {
                 continue;
             }
             symbols[left].length = length;
@@ -140,7 +169,11 @@ impl Pieces {
             let piece = &text[symbol.start..][..symbol.length];
             match self.pieces.get(piece) {
                 Some(id) => out.push(*id),
-                None => out.extend(piece.bytes().filter_map(|byte| self.byte_tokens[usize::from(byte)].or(self.unknown))),
+                None => out.extend(
+                    piece
+                        .bytes()
+                        .filter_map(|byte| self.byte_tokens[usize::from(byte)].or(self.unknown)),
+                ),
             }
         }
     }

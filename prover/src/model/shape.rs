@@ -76,7 +76,10 @@ impl Kind {
 
     /// Whether models of the family may lack it.
     pub fn optional(self) -> bool {
-        matches!(self, Kind::Head | Kind::QueryBias | Kind::KeyBias | Kind::ValueBias)
+        matches!(
+            self,
+            Kind::Head | Kind::QueryBias | Kind::KeyBias | Kind::ValueBias
+        )
     }
 
     /// The tensor's name in a GGUF file.
@@ -122,8 +125,15 @@ impl Shape {
 
     /// Weights in the whole model, biases not counted.
     pub fn weights(&self) -> usize {
-        let size = |kind: Kind| self.dims(kind).iter().product::<usize>() * if kind.per_layer() { self.layers } else { 1 };
-        let mandatory: usize = Kind::ALL.into_iter().filter(|kind| !kind.optional()).map(size).sum();
+        let size = |kind: Kind| {
+            self.dims(kind).iter().product::<usize>()
+                * if kind.per_layer() { self.layers } else { 1 }
+        };
+        let mandatory: usize = Kind::ALL
+            .into_iter()
+            .filter(|kind| !kind.optional())
+            .map(size)
+            .sum();
         mandatory + if self.tied { 0 } else { size(Kind::Head) }
     }
 
@@ -142,23 +152,40 @@ impl Shape {
             ("vocab_size", self.vocabulary, 1 << 20),
             ("context_length", self.context, 1 << 26),
         ];
-        let refuse = |key: &str, reason: String| Err(ModelError::Metadata { key: key.into(), reason });
+        let refuse = |key: &str, reason: String| {
+            Err(ModelError::Metadata {
+                key: key.into(),
+                reason,
+            })
+        };
         for (key, value, limit) in limits {
             if value == 0 || value > limit {
                 return refuse(key, format!("{value} is not in 1..={limit}"));
             }
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
-            return refuse("attention.head_count_kv", format!("{} does not divide {} heads", self.kv_heads, self.heads));
+            return refuse(
+                "attention.head_count_kv",
+                format!("{} does not divide {} heads", self.kv_heads, self.heads),
+            );
         }
         if !self.head_dim.is_multiple_of(2) {
-            return refuse("attention.key_length", format!("{} is odd, rotary pairs need an even length", self.head_dim));
+            return refuse(
+                "attention.key_length",
+                format!("{} is odd, rotary pairs need an even length", self.head_dim),
+            );
         }
         if !(self.rope_base > 1.0 && self.rope_base < 1e12) {
-            return refuse("rope.freq_base", format!("{} is not in 1..1e12", self.rope_base));
+            return refuse(
+                "rope.freq_base",
+                format!("{} is not in 1..1e12", self.rope_base),
+            );
         }
         if !(self.norm_epsilon > 0.0 && self.norm_epsilon < 1.0) {
-            return refuse("attention.layer_norm_rms_epsilon", format!("{} is not in 0..1", self.norm_epsilon));
+            return refuse(
+                "attention.layer_norm_rms_epsilon",
+                format!("{} is not in 0..1", self.norm_epsilon),
+            );
         }
         Ok(())
     }

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use candle_core::quantized::gguf_file::Value;
-use sha3::{Digest, Sha3_256};
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -15,6 +14,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, normalizers::unicode::NFC};
 
+use super::digest::Record;
 use super::error::ModelError;
 use super::gguf::{Gguf, guarded};
 use super::sentencepiece::Pieces;
@@ -26,9 +26,11 @@ const LLAMA_BPE: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Kinds of token, numbered as in GGUF (`tokenizer.ggml.token_type`).
-const NORMAL: u8 = 1;
+pub(super) const NORMAL: u8 = 1;
+pub(super) const UNKNOWN: u8 = 2;
 const CONTROL: u8 = 3;
-const USER_DEFINED: u8 = 4;
+pub(super) const USER_DEFINED: u8 = 4;
+pub(super) const BYTE: u8 = 6;
 
 enum Algorithm {
     ByteLevel(Box<tokenizers::Tokenizer>),
@@ -57,7 +59,9 @@ pub struct Tokenizer {
 }
 
 fn refuse(reason: impl Into<String>) -> ModelError {
-    ModelError::Tokenizer { reason: reason.into() }
+    ModelError::Tokenizer {
+        reason: reason.into(),
+    }
 }
 
 /// The printable character that byte-level BPE writes for a byte (GPT-2's table).
@@ -72,17 +76,29 @@ fn byte_character(byte: u8) -> char {
 
 fn pre_tokenizer(name: &str) -> Result<PreTokenizerWrapper, ModelError> {
     let split = |pattern: &str| {
-        let split = Split::new(SplitPattern::Regex(pattern.into()), SplitDelimiterBehavior::Isolated, false).map_err(|e| refuse(e.to_string()))?;
+        let split = Split::new(
+            SplitPattern::Regex(pattern.into()),
+            SplitDelimiterBehavior::Isolated,
+            false,
+        )
+        .map_err(|e| refuse(e.to_string()))?;
         let parts = vec![split.into(), ByteLevel::new(false, true, false).into()];
         Ok(Sequence::new(parts).into())
     };
     match name {
         "gpt-2" => Ok(ByteLevel::new(false, true, true).into()),
-        "smollm" => Ok(Sequence::new(vec![Digits::new(true).into(), ByteLevel::new(false, true, true).into()]).into()),
+        "smollm" => Ok(Sequence::new(vec![
+            Digits::new(true).into(),
+            ByteLevel::new(false, true, true).into(),
+        ])
+        .into()),
         "llama-bpe" => split(LLAMA_BPE),
         "qwen2" => split(QWEN2),
         other => Err(ModelError::Unsupported {
-            what: format!("the pre-tokenizer `{}` (known: {PRE_TOKENIZERS})", other.chars().take(64).collect::<String>()),
+            what: format!(
+                "the pre-tokenizer `{}` (known: {PRE_TOKENIZERS})",
+                other.chars().take(64).collect::<String>()
+            ),
             next: "choose a model with one of the known ones",
         }),
     }
@@ -96,7 +112,10 @@ impl Tokenizer {
     pub fn from_gguf(gguf: &Gguf, vocabulary: usize) -> Result<Tokenizer, ModelError> {
         let tokens = gguf.texts("tokenizer.ggml.tokens")?;
         if tokens.len() != vocabulary {
-            return Err(refuse(format!("{} tokens for an embedding of {vocabulary} rows", tokens.len())));
+            return Err(refuse(format!(
+                "{} tokens for an embedding of {vocabulary} rows",
+                tokens.len()
+            )));
         }
         let kinds = token_kinds(gguf, vocabulary)?;
         let bos = special(gguf, "bos", vocabulary)?;
@@ -122,35 +141,75 @@ impl Tokenizer {
                 let name = gguf.text("tokenizer.ggml.pre")?;
                 let merges = gguf.texts("tokenizer.ggml.merges")?;
                 record.text(name).list(&merges);
-                (byte_level(name, &tokens, &merges)?, byte_level_bytes(&tokens, &kinds), false)
+                (
+                    byte_level(name, &tokens, &merges)?,
+                    byte_level_bytes(&tokens, &kinds),
+                    false,
+                )
             }
             "llama" => {
                 let scores = scores(gguf, vocabulary)?;
-                let prefix = gguf.flag("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
-                record.text("sentencepiece").scores(&scores).byte(u8::from(prefix));
+                let prefix = gguf
+                    .flag("tokenizer.ggml.add_space_prefix")?
+                    .unwrap_or(true);
+                record
+                    .text("sentencepiece")
+                    .scores(&scores)
+                    .byte(u8::from(prefix));
                 let pieces = Pieces::new(&tokens, &kinds, scores, prefix)?;
                 let bytes = pieces.bytes();
                 (Algorithm::SentencePiece(pieces), bytes, true)
             }
             other => {
                 return Err(ModelError::Unsupported {
-                    what: format!("the tokenizer model `{}`", other.chars().take(64).collect::<String>()),
+                    what: format!(
+                        "the tokenizer model `{}`",
+                        other.chars().take(64).collect::<String>()
+                    ),
                     next: "choose a model with a byte-level BPE (gpt2) or SentencePiece (llama) tokenizer",
                 });
             }
         };
-        let add_bos = gguf.flag("tokenizer.ggml.add_bos_token")?.unwrap_or(default_bos);
+        let add_bos = gguf
+            .flag("tokenizer.ggml.add_bos_token")?
+            .unwrap_or(default_bos);
         record.special(bos).special(eos).byte(u8::from(add_bos));
         let (control, always) = (listed(CONTROL), listed(USER_DEFINED));
-        Ok(Tokenizer { algorithm, vocabulary, bytes, control, always, ends, add_bos, digest: record.finish(), bos, eos })
+        Ok(Tokenizer {
+            algorithm,
+            vocabulary,
+            bytes,
+            control,
+            always,
+            ends,
+            add_bos,
+            digest: record.finish(),
+            bos,
+            eos,
+        })
     }
 
     /// A tokenizer for random test models: every byte is the token `byte % vocabulary`; no special tokens.
     pub fn bytes(vocabulary: usize) -> Tokenizer {
-        let bytes = (0..vocabulary).map(|id| u8::try_from(id).map(|byte| vec![byte]).unwrap_or_default()).collect();
-        let digest = Record::new("bytes", &[], &[]).special(u32::try_from(vocabulary).ok()).finish();
+        let bytes = (0..vocabulary)
+            .map(|id| u8::try_from(id).map(|byte| vec![byte]).unwrap_or_default())
+            .collect();
+        let digest = Record::new("bytes", &[], &[])
+            .special(u32::try_from(vocabulary).ok())
+            .finish();
         let (control, always, ends) = (Vec::new(), Vec::new(), Vec::new());
-        Tokenizer { algorithm: Algorithm::Bytes, vocabulary, bytes, control, always, ends, add_bos: false, digest, bos: None, eos: None }
+        Tokenizer {
+            algorithm: Algorithm::Bytes,
+            vocabulary,
+            bytes,
+            control,
+            always,
+            ends,
+            add_bos: false,
+            digest,
+            bos: None,
+            eos: None,
+        }
     }
 
     /// Tokens of a text, without a first token added.
@@ -161,18 +220,22 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, with_special: bool) -> Vec<u32> {
         let mut out = Vec::new();
         let (mut start, mut at) = (0, 0);
-        let starts: std::collections::HashSet<u8> =
-            self.marks(with_special).filter_map(|(mark, _)| mark.as_bytes().first().copied()).collect();
+        let starts: std::collections::HashSet<u8> = self
+            .marks(with_special)
+            .filter_map(|(mark, _)| mark.as_bytes().first().copied())
+            .collect();
         while at < text.len() {
             let found = if starts.contains(&text.as_bytes()[at]) {
-                let here = self.marks(with_special).filter(|(mark, _)| text.as_bytes()[at..].starts_with(mark.as_bytes()));
+                let here = self
+                    .marks(with_special)
+                    .filter(|(mark, _)| text.as_bytes()[at..].starts_with(mark.as_bytes()));
                 here.max_by_key(|(mark, _)| mark.len())
             } else {
                 None
             };
             match found {
                 Some((mark, id)) => {
-                    self.encode_plain(&text[start..at], start == 0, &mut out);
+                    self.encode_plain(&text[start..at], &mut out);
                     out.push(*id);
                     at += mark.len();
                     start = at;
@@ -180,7 +243,7 @@ impl Tokenizer {
                 None => at += 1,
             }
         }
-        self.encode_plain(&text[start..], start == 0, &mut out);
+        self.encode_plain(&text[start..], &mut out);
         out
     }
 
@@ -192,10 +255,14 @@ impl Tokenizer {
     }
 
     fn marks(&self, with_special: bool) -> impl Iterator<Item = &(String, u32)> {
-        self.always.iter().chain(if with_special { self.control.as_slice() } else { &[] })
+        self.always.iter().chain(if with_special {
+            self.control.as_slice()
+        } else {
+            &[]
+        })
     }
 
-    fn encode_plain(&self, text: &str, first: bool, out: &mut Vec<u32>) {
+    fn encode_plain(&self, text: &str, out: &mut Vec<u32>) {
         if text.is_empty() {
             return;
         }
@@ -206,8 +273,11 @@ impl Tokenizer {
                     out.extend_from_slice(encoding.get_ids());
                 }
             }
-            Algorithm::SentencePiece(pieces) => pieces.encode(text, first, out),
-            Algorithm::Bytes => out.extend(text.bytes().map(|byte| u32::from(byte) % self.vocabulary as u32)),
+            Algorithm::SentencePiece(pieces) => pieces.encode(text, out),
+            Algorithm::Bytes => out.extend(
+                text.bytes()
+                    .map(|byte| u32::from(byte) % self.vocabulary as u32),
+            ),
         }
     }
 
@@ -221,8 +291,13 @@ impl Tokenizer {
 
     /// Decodes token by token, never showing half a character.
     pub fn stream(&self) -> Stream<'_> {
-        let skip_space = matches!(&self.algorithm, Algorithm::SentencePiece(pieces) if pieces.space_prefix);
-        Stream { tokenizer: self, pending: Vec::new(), skip_space }
+        let skip_space =
+            matches!(&self.algorithm, Algorithm::SentencePiece(pieces) if pieces.space_prefix);
+        Stream {
+            tokenizer: self,
+            pending: Vec::new(),
+            skip_space,
+        }
     }
 
     /// Whether this token ends an answer.
@@ -237,7 +312,10 @@ impl Tokenizer {
 
     /// The text by which a control token is written, empty for other tokens.
     pub fn control_text(&self, token: u32) -> &str {
-        self.control.iter().find(|(_, id)| *id == token).map_or("", |(text, _)| text)
+        self.control
+            .iter()
+            .find(|(_, id)| *id == token)
+            .map_or("", |(text, _)| text)
     }
 
     /// Tokens in the vocabulary.
@@ -247,12 +325,7 @@ impl Tokenizer {
 
     /// SHA3-256 of everything that decides how text becomes tokens.
     ///
-    /// Hashed: the bytes `zkllm tokenizer 1\n`; the tokenizer model (`gpt2`, `llama`); the number of tokens, then each
-    /// token's text and its kind (one byte); then for `gpt2` the pre-tokenizer's name, the number of merges and each merge
-    /// as written in the file; for `llama` the text `sentencepiece`, the number of scores, each score's IEEE bits (4 bytes)
-    /// and one byte for the space prefix; then the first token and the end token (1 and the id in 4 bytes, or 0), then one
-    /// byte for whether the first token is added. Numbers are little-endian, lengths and counts 8 bytes, texts are UTF-8
-    /// preceded by their length.
+    /// The bytes that are hashed are defined in `digest.rs`.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
@@ -268,10 +341,15 @@ pub struct Stream<'a> {
 impl Stream<'_> {
     /// The characters that this token completes; may be empty.
     pub fn push(&mut self, token: u32) -> String {
-        let bytes = self.tokenizer.bytes.get(token as usize).map_or(&[][..], Vec::as_slice);
+        let bytes = self
+            .tokenizer
+            .bytes
+            .get(token as usize)
+            .map_or(&[][..], Vec::as_slice);
         let leading = self.skip_space && bytes.first() == Some(&b' ');
         self.skip_space &= bytes.is_empty();
-        self.pending.extend_from_slice(&bytes[usize::from(leading)..]);
+        self.pending
+            .extend_from_slice(&bytes[usize::from(leading)..]);
         let mut text = String::new();
         loop {
             match std::str::from_utf8(&self.pending) {
@@ -301,20 +379,27 @@ impl Stream<'_> {
 }
 
 fn byte_level(pre: &str, tokens: &[&str], merges: &[&str]) -> Result<Algorithm, ModelError> {
-    let vocabulary: HashMap<String, u32> = tokens.iter().map(|text| text.to_string()).zip(0..).collect();
+    let vocabulary: HashMap<String, u32> = tokens
+        .iter()
+        .map(|text| text.to_string())
+        .zip(0..)
+        .collect();
     if vocabulary.len() != tokens.len() {
         return Err(refuse("two tokens have the same text"));
     }
     let merges = merges
         .iter()
         .map(|merge| {
-            // The second space, if any, belongs to neither half: byte-level text holds none.
-            let (left, right) = merge.split_once(' ').ok_or_else(|| refuse(format!("the merge {merge:?} has no two parts")))?;
+            // Byte-level text holds no space, so the first one parts the two.
+            let (left, right) = merge
+                .split_once(' ')
+                .ok_or_else(|| refuse(format!("the merge {merge:?} has no two parts")))?;
             Ok((left.to_string(), right.to_string()))
         })
         .collect::<Result<Vec<_>, ModelError>>()?;
     let pre_tokenizer = pre_tokenizer(pre)?;
-    let builder = BPE::builder().vocab_and_merges(vocabulary.into_iter().collect::<Vocab>(), merges);
+    let builder =
+        BPE::builder().vocab_and_merges(vocabulary.into_iter().collect::<Vocab>(), merges);
     let bpe = guarded(|| builder.ignore_merges(pre == "llama-bpe").build()).map_err(refuse)?;
     let mut library = tokenizers::Tokenizer::new(bpe);
     library.with_pre_tokenizer(Some(pre_tokenizer));
@@ -327,7 +412,10 @@ fn byte_level(pre: &str, tokens: &[&str], merges: &[&str]) -> Result<Algorithm, 
 fn byte_level_bytes(tokens: &[&str], kinds: &[u8]) -> Vec<Vec<u8>> {
     let table: HashMap<char, u8> = (0..=255).map(|byte| (byte_character(byte), byte)).collect();
     let bytes = |(text, kind): (&&str, &u8)| match *kind {
-        NORMAL => text.chars().filter_map(|c| table.get(&c).copied()).collect(),
+        NORMAL => text
+            .chars()
+            .filter_map(|c| table.get(&c).copied())
+            .collect(),
         USER_DEFINED => text.as_bytes().to_vec(),
         _ => Vec::new(),
     };
@@ -347,14 +435,25 @@ fn token_kinds(gguf: &Gguf, vocabulary: usize) -> Result<Vec<u8>, ModelError> {
         _ => None,
     };
     let kinds: Option<Vec<u8>> = values.iter().map(kind).collect();
-    kinds.filter(|kinds| kinds.len() == vocabulary).ok_or_else(|| refuse("token_type does not fit the vocabulary"))
+    kinds
+        .filter(|kinds| kinds.len() == vocabulary)
+        .ok_or_else(|| refuse("token_type does not fit the vocabulary"))
 }
 
 fn scores(gguf: &Gguf, vocabulary: usize) -> Result<Vec<f32>, ModelError> {
     let Some(Value::Array(values)) = gguf.value("tokenizer.ggml.scores") else {
         return Err(refuse("tokenizer.ggml.scores is missing"));
     };
-    let scores: Option<Vec<f32>> = values.iter().map(|value| if let Value::F32(score) = value { Some(*score) } else { None }).collect();
+    let scores: Option<Vec<f32>> = values
+        .iter()
+        .map(|value| {
+            if let Value::F32(score) = value {
+                Some(*score)
+            } else {
+                None
+            }
+        })
+        .collect();
     scores
         .filter(|scores| scores.len() == vocabulary && scores.iter().all(|score| !score.is_nan()))
         .ok_or_else(|| refuse("the scores do not fit the vocabulary"))
@@ -362,67 +461,10 @@ fn scores(gguf: &Gguf, vocabulary: usize) -> Result<Vec<f32>, ModelError> {
 
 fn special(gguf: &Gguf, name: &str, vocabulary: usize) -> Result<Option<u32>, ModelError> {
     match gguf.count(&format!("tokenizer.ggml.{name}_token_id"))? {
-        Some(id) if id >= vocabulary => Err(refuse(format!("{name} token {id} is outside the vocabulary"))),
+        Some(id) if id >= vocabulary => Err(refuse(format!(
+            "{name} token {id} is outside the vocabulary"
+        ))),
         Some(id) => Ok(u32::try_from(id).ok()),
         None => Ok(None),
-    }
-}
-
-/// The serialisation that `Tokenizer::digest` hashes.
-struct Record(Sha3_256);
-
-impl Record {
-    fn new(model: &str, tokens: &[&str], kinds: &[u8]) -> Record {
-        let mut record = Record(Sha3_256::new());
-        record.0.update(b"zkllm tokenizer 1\n");
-        record.text(model).count(tokens.len());
-        for (token, kind) in tokens.iter().zip(kinds) {
-            record.text(token).byte(*kind);
-        }
-        record
-    }
-
-    fn count(&mut self, count: usize) -> &mut Record {
-        self.0.update((count as u64).to_le_bytes());
-        self
-    }
-
-    fn byte(&mut self, byte: u8) -> &mut Record {
-        self.0.update([byte]);
-        self
-    }
-
-    fn text(&mut self, text: &str) -> &mut Record {
-        self.count(text.len());
-        self.0.update(text.as_bytes());
-        self
-    }
-
-    fn list(&mut self, texts: &[&str]) -> &mut Record {
-        self.count(texts.len());
-        for text in texts {
-            self.text(text);
-        }
-        self
-    }
-
-    fn scores(&mut self, scores: &[f32]) -> &mut Record {
-        self.count(scores.len());
-        for score in scores {
-            self.0.update(score.to_bits().to_le_bytes());
-        }
-        self
-    }
-
-    fn special(&mut self, id: Option<u32>) -> &mut Record {
-        self.byte(u8::from(id.is_some()));
-        if let Some(id) = id {
-            self.0.update(id.to_le_bytes());
-        }
-        self
-    }
-
-    fn finish(&mut self) -> [u8; 32] {
-        self.0.finalize_reset().into()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::blinding::Blinding;
 use super::dory::{DoryProver, Opening as DoryOpening};
-use super::layout::{Part, chunks};
+use super::layout::Part;
 use super::ledger::Secrets;
 use super::opening::{Opening, pieces};
 use super::products::{Reader, Tables};

@@ -2,15 +2,17 @@
 //! the combined row of the opened matrix. Spec: dory.
 
 use crate::commit::setup::Generators;
-use crate::commit::tier2::multi_pairing;
+use crate::commit::tier2::{multi_pairing, multi_pairings};
 use ark_bls12_381::{G1Projective, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup, ScalarMul, VariableBaseMSM};
+use ark_ec::{CurveGroup, ScalarMul, VariableBaseMSM};
 use ark_ff::Field;
-use rayon::prelude::*;
+use scale::add_scaled;
 use std::sync::Arc;
 use zkllm_verifier::Fr;
 use zkllm_verifier::dory::{Ask, Message};
 use zkllm_verifier::groups::{G1, G2, Gt};
+
+mod scale;
 
 /// What is opened: a matrix of `2^s` rows and columns at a point.
 #[derive(Clone, Debug)]
@@ -222,7 +224,7 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
         let generators = self.generators.clone();
         let (length, half) = (self.v1.len(), self.v1.len() / 2);
         let (gamma1, gamma2) = (&generators.g1[..half], &generators.g2[..half]);
-        let [d1_left, d1_right] = halves_of(&self.v1).map(|v1| multi_pairing(v1, gamma2));
+        let [d1_left, d1_right] = multi_pairings(halves_of(&self.v1), gamma2);
         let [d2_left, d2_right] = match &self.v2 {
             Right::Points(v2) => halves_of(v2).map(|v2| multi_pairing(gamma1, v2)),
             Right::Multiples(v) => halves_of(v).map(|v| {
@@ -386,10 +388,4 @@ fn invert(challenge: Fr) -> Fr {
 
 fn msm<G: VariableBaseMSM>(points: &[G::MulBase], scalars: &[G::ScalarField]) -> G {
     G::msm(points, scalars).expect("a scalar a point")
-}
-
-/// `to_i + x points_i`.
-fn add_scaled<A: AffineRepr<ScalarField = Fr>>(to: &[A], points: &[A], x: Fr) -> Vec<A> {
-    let sums: Vec<A::Group> = to.par_iter().zip(points).map(|(to, point)| *point * x + to).collect();
-    A::Group::normalize_batch(&sums)
 }

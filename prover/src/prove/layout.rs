@@ -16,7 +16,7 @@ pub struct Part<'a> {
 /// The columns of every chunk, the model's chunks first; `columns[id]` is dense over the true lengths of its axes.
 pub fn chunks<'a>(plan: &Plan, columns: &[Ints<'a>]) -> Vec<Vec<Part<'a>>> {
     let mut chunks: Vec<Vec<Part>> = (0..plan.chunks()).map(|_| Vec::new()).collect();
-    for (column, values) in columns.iter().enumerate() {
+    for (column, values) in columns.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
         for (chunk, row, start, values) in runs(plan, column, *values) {
             let parts = &mut chunks[chunk];
             if parts.last().is_none_or(|part| part.column != column) {

@@ -12,6 +12,7 @@ mod weights;
 
 pub use channel::Prover;
 pub use layout::{Part, chunks};
+pub use opening::pieces;
 
 use crate::commit::{Commitments, setup::Generators};
 use ark_bls12_381::Fr;

@@ -5,7 +5,7 @@ use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
 use std::sync::Arc;
-use zkllm_kernels::{Block, Denominators, Ints, Numerators};
+use zkllm_kernels::{Block, Denominators, Numerators};
 use zkllm_verifier::plan::{BlockKind, Plan};
 use zkllm_verifier::tlookup::Challenges;
 
@@ -68,25 +68,4 @@ fn denominators(plan: &Plan, table: usize, challenges: Challenges) -> Vec<Fr> {
             base + Fr::from(row as u64) + outputs.sum::<Fr>()
         })
         .collect()
-}
-
-/// The multiplicities of every table in `leaves`, as the multiplicity column wants them.
-pub fn multiplicities(plan: &Plan, leaves: &[Leaves], table: usize) -> Vec<i32> {
-    let mut counts = vec![0i32; 1 << plan.program.tables[table].bits()];
-    for (lookup, leaves) in plan.program.lookups.iter().zip(leaves) {
-        if let (true, Leaves::Rows(rows)) = (lookup.table == table, leaves) {
-            let side = lookup.axes.last().map_or(1, |&axis| plan.program.axes[axis].length);
-            for (at, row) in rows.iter().enumerate() {
-                if !lookup.causal || at % side <= at / side % side {
-                    counts[*row as usize] += 1;
-                }
-            }
-        }
-    }
-    counts
-}
-
-/// The integers of a column, whatever their width.
-pub fn integers(values: Ints<'_>) -> impl Iterator<Item = i64> + '_ {
-    (0..values.len()).map(move |at| values.at(at))
 }

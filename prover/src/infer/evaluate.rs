@@ -1,0 +1,350 @@
+//! Decides the value of a sum on a slice: its terms gathered by tables of offsets, in 64 bits where they suffice.
+
+use super::execute::Executor;
+use super::tensor::{Cells, Ints, Tensor};
+use super::InferError;
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
+use zkllm_verifier::program::{AxisId, ColumnId, Index, ListId, Source, Sum, Term};
+
+/// Values of a sum over a box of axes, row major.
+#[derive(Clone, Debug)]
+pub(super) enum Values {
+    Narrow(Vec<i64>),
+    Wide(Vec<i128>),
+}
+
+impl Values {
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Narrow(values) => values.len(),
+            Values::Wide(values) => values.len(),
+        }
+    }
+
+    pub fn get(&self, index: usize) -> i128 {
+        match self {
+            Values::Narrow(values) => i128::from(values[index]),
+            Values::Wide(values) => values[index],
+        }
+    }
+
+    /// `narrow` or `wide` of every value, which must agree; `None` if a result does not fit 64 bits.
+    pub fn map(self, narrow: impl Fn(i64) -> i64 + Sync, wide: impl Fn(i128) -> i128) -> Option<Vec<i64>> {
+        match self {
+            Values::Narrow(mut values) => {
+                values.par_chunks_mut(GRAIN).for_each(|values| values.iter_mut().for_each(|value| *value = narrow(*value)));
+                Some(values)
+            }
+            Values::Wide(values) => values.into_iter().map(|value| i64::try_from(wide(value)).ok()).collect(),
+        }
+    }
+
+    pub fn magnitude(&self) -> u128 {
+        match self {
+            Values::Narrow(values) => u128::from(super::tensor::magnitude(values)),
+            Values::Wide(values) => values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0),
+        }
+    }
+
+    /// As a tensor over a box.
+    pub fn into_tensor(self, axes: &[AxisId], ranges: Vec<Range<usize>>) -> Tensor {
+        let magnitude = self.magnitude();
+        let cells = match self {
+            Values::Narrow(values) => Cells::Ints(Arc::new(Ints::I64(values))),
+            Values::Wide(values) => Cells::Wide(values),
+        };
+        Tensor { axes: axes.to_vec(), ranges, cells, magnitude }
+    }
+}
+
+/// Sums below this are added in 64 bits, with room for rounding.
+pub(super) const NARROW: u128 = 1 << 62;
+/// Larger ones are refused.
+pub(super) const WIDE: u128 = 1 << 126;
+/// Values a thread takes at a time.
+const GRAIN: usize = 1 << 14;
+
+/// A prefix sum over the layers below, kept while the layers of a slice go up.
+#[derive(Debug)]
+pub(super) struct Prefix {
+    column: ColumnId,
+    index: Vec<Index>,
+    layers: usize,
+    sum: Arc<Tensor>,
+}
+
+/// A term whose sums over axes are done: every slot of the tensor follows the reader.
+struct Part {
+    coefficient: i128,
+    tensor: Arc<Tensor>,
+    /// For each slot of the tensor, the reader's axis and the list between them.
+    slots: Vec<(AxisId, Option<ListId>)>,
+}
+
+impl Executor {
+    /// `sum` over `axes` on the current slice.
+    pub(super) fn sum(&mut self, site: &str, sum: &Sum, axes: &[AxisId]) -> Result<Values, InferError> {
+        let mut parts = Vec::new();
+        for term in &sum.terms {
+            parts.push(self.part(site, term)?);
+        }
+        let bound = parts.iter().try_fold(sum.constant.unsigned_abs(), |bound, part| {
+            bound.checked_add(part.coefficient.unsigned_abs().checked_mul(part.tensor.magnitude)?)
+        });
+        let bound = bound.filter(|bound| *bound < WIDE).ok_or_else(|| InferError::Overflow { site: site.to_string(), bits: 126 })?;
+        let lengths: Vec<usize> = axes.iter().map(|&axis| self.slice[axis].len()).collect();
+        let count = lengths.iter().product();
+        if bound < NARROW {
+            let mut values = vec![sum.constant as i64; count];
+            for part in &parts {
+                let offsets = self.offsets(site, part, axes)?;
+                match &part.tensor.cells {
+                    Cells::Ints(ints) => match &**ints {
+                        Ints::I16(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * i64::from(cell)),
+                        Ints::I32(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * i64::from(cell)),
+                        Ints::I64(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell),
+                    },
+                    Cells::Wide(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell as i64),
+                }
+            }
+            Ok(Values::Narrow(values))
+        } else {
+            let mut values = vec![sum.constant; count];
+            for part in &parts {
+                let offsets = self.offsets(site, part, axes)?;
+                match &part.tensor.cells {
+                    Cells::Ints(ints) => match &**ints {
+                        Ints::I16(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell)),
+                        Ints::I32(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell)),
+                        Ints::I64(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell)),
+                    },
+                    Cells::Wide(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * cell),
+                }
+            }
+            Ok(Values::Wide(values))
+        }
+    }
+
+    fn part(&mut self, site: &str, term: &Term) -> Result<Part, InferError> {
+        let tensor = match term.source {
+            Source::Column(column) => {
+                if let Some(sum) = self.prefix(column, &term.index) {
+                    let slots = term.index.iter().filter_map(slot).collect();
+                    return Ok(Part { coefficient: term.coefficient, tensor: sum, slots });
+                }
+                self.columns[column].clone()
+            }
+            Source::Product(product) => self.product(product)?,
+            Source::Below(list) => Arc::new(self.below(list, &term.index)),
+        };
+        let slots: Vec<_> = term.index.iter().filter_map(slot).collect();
+        let tensor = if slots.len() == term.index.len() { tensor } else { Arc::new(self.reduce(site, &tensor, &term.index)?) };
+        Ok(Part { coefficient: term.coefficient, tensor, slots })
+    }
+
+    /// The matrix `[i < list[t]]` on the current slice.
+    fn below(&self, list: ListId, index: &[Index]) -> Tensor {
+        let range = |slot: usize| match index.get(slot) {
+            Some(Index::At(axis)) => self.slice[*axis].clone(),
+            _ => 0..0,
+        };
+        let (rows, columns) = (range(0), range(1));
+        let values = rows.clone().flat_map(|row| columns.clone().map(move |column| (row, column)));
+        let values: Vec<i16> = values.map(|(row, column)| i16::from(column < self.lists[list][row])).collect();
+        Tensor { axes: vec![0; 2], ranges: vec![rows, columns], cells: Cells::Ints(Arc::new(Ints::I16(values))), magnitude: 1 }
+    }
+
+    /// The tensor summed over its slots `All` and `Before`; the others stay, in their order.
+    fn reduce(&self, site: &str, tensor: &Tensor, index: &[Index]) -> Result<Tensor, InferError> {
+        let strides = tensor.strides();
+        let mut kept = vec![0];
+        let mut summed = vec![0];
+        let mut ranges = Vec::new();
+        let times = |offsets: &[usize], count: Range<usize>, stride: usize| -> Vec<usize> {
+            offsets.iter().flat_map(|offset| count.clone().map(move |index| offset + index * stride)).collect()
+        };
+        for (slot, index) in index.iter().enumerate() {
+            let range = &tensor.ranges[slot];
+            match index {
+                Index::All => summed = times(&summed, 0..range.len(), strides[slot]),
+                Index::Before(axis) => {
+                    let reader = &self.slice[*axis];
+                    if reader.len() != 1 || range.start != 0 || reader.start > range.end {
+                        return Err(unsupported(site, "a prefix sum is read outside its layer"));
+                    }
+                    summed = times(&summed, 0..reader.start, strides[slot]);
+                }
+                // Lists may read anywhere, so the whole slot is kept; what follows the reader is cut to the slice.
+                Index::Pick(axis, list) => {
+                    let picked = &self.lists[*list][self.slice[*axis].clone()];
+                    let (least, most) = (picked.iter().min().copied().unwrap_or(0), picked.iter().max().map_or(0, |most| most + 1));
+                    if least < range.start || most > range.end {
+                        return Err(unsupported(site, "a list reaches outside its tensor"));
+                    }
+                    kept = times(&kept, least - range.start..most - range.start, strides[slot]);
+                    ranges.push(least..most);
+                }
+                Index::At(axis) => {
+                    let reader = self.slice[*axis].clone();
+                    if reader.start < range.start || reader.end > range.end {
+                        return Err(unsupported(site, "an axis is longer than what it reads"));
+                    }
+                    kept = times(&kept, reader.start - range.start..reader.end - range.start, strides[slot]);
+                    ranges.push(reader);
+                }
+            }
+        }
+        if summed.len() as u128 * tensor.magnitude >= WIDE {
+            return Err(InferError::Overflow { site: site.to_string(), bits: 126 });
+        }
+        fn total<T: Copy + Into<i128> + Sync>(cells: &[T], kept: &[usize], summed: &[usize]) -> Vec<i128> {
+            kept.par_iter().with_min_len(64).map(|start| summed.iter().map(|offset| cells[start + offset].into()).sum()).collect()
+        }
+        let values = match &tensor.cells {
+            Cells::Ints(ints) => match &**ints {
+                Ints::I16(cells) => total(cells, &kept, &summed),
+                Ints::I32(cells) => total(cells, &kept, &summed),
+                Ints::I64(cells) => total(cells, &kept, &summed),
+            },
+            Cells::Wide(cells) => total(cells, &kept, &summed),
+        };
+        let axes: Vec<AxisId> = index.iter().filter_map(slot).map(|(axis, _)| axis).collect();
+        let largest = values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
+        let values = if largest < NARROW { Values::Narrow(values.into_iter().map(|v| v as i64).collect()) } else { Values::Wide(values) };
+        Ok(values.into_tensor(&axes, ranges))
+    }
+
+    /// `sum over the layers below` of a column read one to one otherwise, continued from the last layer asked for.
+    fn prefix(&mut self, column: ColumnId, index: &[Index]) -> Option<Arc<Tensor>> {
+        let Some(Index::Before(layer)) = index.first() else { return None };
+        if !index[1..].iter().all(|index| matches!(index, Index::At(_))) || self.slice[*layer].len() != 1 {
+            return None;
+        }
+        let now = self.slice[*layer].start;
+        let known = self.prefixes.iter().position(|prefix| prefix.column == column && prefix.index == index);
+        let known = match known {
+            Some(known) if self.prefixes[known].layers <= now => known,
+            Some(_) => return None,
+            None => {
+                let slots: Vec<_> = index.iter().filter_map(slot).collect();
+                let axes: Vec<AxisId> = slots.iter().map(|slot| slot.0).collect();
+                let ranges: Vec<_> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
+                let count = ranges.iter().map(Range::len).product();
+                let sum = Arc::new(Values::Narrow(vec![0; count]).into_tensor(&axes, ranges));
+                self.prefixes.push(Prefix { column, index: index.to_vec(), layers: 0, sum });
+                self.prefixes.len() - 1
+            }
+        };
+        let from = self.prefixes[known].layers;
+        let axes = self.prefixes[known].sum.axes.clone();
+        let tensor = self.columns[column].clone();
+        for below in from..now {
+            // The layer below, read where the reader stands.
+            let mut slots = vec![(*layer, None)];
+            slots.extend(index[1..].iter().filter_map(slot));
+            let part = Part { coefficient: 1, tensor: tensor.clone(), slots };
+            let reader = std::mem::replace(&mut self.slice[*layer], below..below + 1);
+            let offsets = self.offsets("", &part, &[&[*layer], &axes[..]].concat());
+            self.slice[*layer] = reader;
+            let offsets = offsets.ok()?;
+            let sum = Arc::make_mut(&mut self.prefixes[known].sum);
+            sum.magnitude += tensor.magnitude;
+            let (Cells::Ints(sums), Cells::Ints(cells)) = (&mut sum.cells, &tensor.cells) else { return None };
+            let Ints::I64(sums) = Arc::make_mut(sums) else { return None };
+            match &**cells {
+                Ints::I16(cells) => gather(sums, cells, offsets, |sum, cell| *sum += i64::from(cell)),
+                Ints::I32(cells) => gather(sums, cells, offsets, |sum, cell| *sum += i64::from(cell)),
+                Ints::I64(cells) => gather(sums, cells, offsets, |sum, cell| *sum = sum.wrapping_add(cell)),
+            }
+        }
+        self.prefixes[known].layers = now;
+        (self.prefixes[known].sum.magnitude < NARROW).then(|| self.prefixes[known].sum.clone())
+    }
+
+    /// For each of `axes`, how far each of its indices moves in the part's cells.
+    fn offsets(&self, site: &str, part: &Part, axes: &[AxisId]) -> Result<Vec<Vec<usize>>, InferError> {
+        let strides = part.tensor.strides();
+        let mut offsets: Vec<Vec<usize>> = axes.iter().map(|&axis| vec![0; self.slice[axis].len()]).collect();
+        for (slot, &(reader, list)) in part.slots.iter().enumerate() {
+            let place = axes.iter().position(|&axis| axis == reader).ok_or_else(|| unsupported(site, "a term reads an axis that its reader lacks"))?;
+            let own = &part.tensor.ranges[slot];
+            for (offset, index) in offsets[place].iter_mut().zip(self.slice[reader].clone()) {
+                let index = list.map_or(index, |list| self.lists[list][index]);
+                if !own.contains(&index) {
+                    return Err(unsupported(site, "an index reaches outside what it reads"));
+                }
+                *offset += (index - own.start) * strides[slot];
+            }
+        }
+        Ok(offsets)
+    }
+
+    /// Where the column's cells stand for `axes` in this order, if they are one run of memory.
+    pub(super) fn run(&self, column: ColumnId, index: &[Index], axes: &[AxisId]) -> Option<Range<usize>> {
+        let slots: Vec<_> = index.iter().filter_map(slot).collect();
+        if slots.len() != index.len() {
+            return None;
+        }
+        let part = Part { coefficient: 1, tensor: self.columns[column].clone(), slots };
+        let offsets = self.offsets("", &part, axes).ok()?;
+        let mut inner = 1;
+        for offsets in offsets.iter().rev() {
+            let first = offsets.first()?;
+            if offsets.iter().enumerate().any(|(step, offset)| *offset != first + step * inner) {
+                return None;
+            }
+            inner *= offsets.len();
+        }
+        let start: usize = offsets.iter().map(|offsets| offsets[0]).sum();
+        Some(start..start + inner)
+    }
+}
+
+fn slot(index: &Index) -> Option<(AxisId, Option<ListId>)> {
+    match index {
+        Index::At(axis) => Some((*axis, None)),
+        Index::Pick(axis, list) => Some((*axis, Some(*list))),
+        Index::All | Index::Before(_) => None,
+    }
+}
+
+pub(super) fn unsupported(site: &str, what: &'static str) -> InferError {
+    InferError::Unsupported { site: site.to_string(), what }
+}
+
+/// `add(values[i], cells[offset of i])` for every index, row major over the lengths of `offsets`.
+fn gather<V: Send, C: Copy + Sync>(values: &mut [V], cells: &[C], mut offsets: Vec<Vec<usize>>, add: impl Fn(&mut V, C) + Sync) {
+    // Short trailing axes become one, so that the inner loop is long.
+    while offsets.len() > 1 && offsets[offsets.len() - 1].len() * offsets[offsets.len() - 2].len() <= 1 << 12 {
+        let (last, before) = (offsets.pop().unwrap_or_default(), offsets.pop().unwrap_or_default());
+        offsets.push(before.iter().flat_map(|outer| last.iter().map(move |inner| outer + inner)).collect());
+    }
+    let last = offsets.pop().unwrap_or_else(|| vec![0]);
+    let Some(&first) = last.first() else { return };
+    let contiguous = last.iter().enumerate().all(|(step, offset)| *offset == first + step);
+    let constant = last.iter().all(|offset| *offset == first);
+    let row = |(row, values): (usize, &mut [V])| {
+        let mut rest = row;
+        let mut start = first;
+        for offsets in offsets.iter().rev() {
+            start += offsets[rest % offsets.len()];
+            rest /= offsets.len();
+        }
+        if contiguous {
+            values.iter_mut().zip(&cells[start..start + last.len()]).for_each(|(value, cell)| add(value, *cell));
+        } else if constant {
+            let cell = cells[start];
+            values.iter_mut().for_each(|value| add(value, cell));
+        } else {
+            values.iter_mut().zip(&last).for_each(|(value, offset)| add(value, cells[start + offset - first]));
+        }
+    };
+    if values.len() <= GRAIN {
+        values.chunks_mut(last.len()).enumerate().for_each(row);
+    } else {
+        let rows_each = GRAIN.div_ceil(last.len());
+        values.par_chunks_mut(last.len()).enumerate().with_min_len(rows_each).for_each(row);
+    }
+}

@@ -1,0 +1,60 @@
+//! Decides which tokens a model answers: the greedy ones, the lowest index among equals.
+
+use super::execute::Executor;
+use super::evaluate::unsupported;
+use super::tensor::Cells;
+use super::{Columns, InferError};
+use std::ops::ControlFlow;
+use zkllm_verifier::card::Card;
+use zkllm_verifier::program::Program;
+use zkllm_verifier::statement::Statement;
+
+impl Executor {
+    /// The arg max of the logits of each output of the current slice.
+    pub(super) fn greedy(&mut self) -> Result<Vec<u32>, InferError> {
+        let head = self.structure.head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
+        let count = self.slice[head.vocabulary].len();
+        let logits = self.product(head.logits)?;
+        let best = |row: usize, value: &dyn Fn(usize) -> i128| {
+            let beats = |best: usize, index: usize| if value(row * count + index) > value(row * count + best) { index } else { best };
+            (1..count).fold(0, beats) as u32
+        };
+        let rows = self.slice[head.output].len();
+        Ok((0..rows).map(|row| match &logits.cells {
+            Cells::Ints(ints) => best(row, &|index| i128::from(ints.get(index))),
+            Cells::Wide(values) => best(row, &|index| values[index]),
+        }).collect())
+    }
+}
+
+/// Answers `prompt` with at most `most` tokens, fewer if one of `stop` comes (it is the last one then) or if
+/// `on_token`, which is given every token, breaks.
+///
+/// # Errors
+/// `Refused` if prompt and answer do not fit the card, and what [`Executor`] refuses.
+pub fn generate(card: &Card, columns: &Columns, prompt: &[u32], most: usize, stop: &[u32], mut on_token: impl FnMut(u32) -> ControlFlow<()>) -> Result<Vec<u32>, InferError> {
+    // Later tokens are not known yet; nothing reads them before they are.
+    let mut tokens = prompt.to_vec();
+    tokens.resize(prompt.len() + most, 0);
+    let program = |tokens: &[u32]| -> Result<Program, InferError> {
+        Ok(Program::new(card, &Statement::new(card, tokens.to_vec(), prompt.len())?)?)
+    };
+    let first = program(&tokens)?;
+    let head = super::structure::Structure::of(&first).head;
+    let head = head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
+    let mut executor = Executor::towards(head.logits, first, columns)?;
+    let mut done = 0;
+    for output in 0..most {
+        let known = prompt.len() + output;
+        executor.slice[head.output] = output..output + 1;
+        executor.run_slice(Some(done..known), |_, _| Ok(()))?;
+        done = known;
+        let token = executor.greedy()?[0];
+        tokens[known] = token;
+        if on_token(token).is_break() || stop.contains(&token) {
+            return Ok(tokens[prompt.len()..=known].to_vec());
+        }
+        executor.lists = program(&tokens)?.lists;
+    }
+    Ok(tokens[prompt.len()..].to_vec())
+}
