@@ -4,11 +4,17 @@ mod axes;
 mod combine;
 mod commit;
 mod contract;
+#[cfg(target_arch = "x86_64")]
+mod fr_lanes;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod layer;
 mod limbs;
 mod points;
 mod product;
+mod runs;
 mod tree;
+mod wide;
 
 use ark_bls12_381::{Fr, G1Affine};
 use rayon::prelude::*;

@@ -239,7 +239,6 @@ mod x86 {
         ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $add:ident, $madd:ident, $vector:ty, $widen:ident) => {
             pub mod $name {
                 use super::*;
-                use core::arch::x86_64::*;
 
                 #[target_feature(enable = $features)]
                 pub fn tile(left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {

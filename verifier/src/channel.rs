@@ -3,7 +3,7 @@
 
 use crate::einsum::ProductClaim;
 use crate::groups::{self, G1, G2, Gt};
-use crate::ledger::{Gate, Row, WIDTH};
+use crate::ledger::{Gate, Row, WIDTH, Zero};
 use crate::opening::PoolClaim;
 use crate::transcript::Transcript;
 use crate::{Refusal, dory};
@@ -28,7 +28,7 @@ pub enum Ask<'a> {
     /// Slot: the value of the combination `sum mu^c P_c` at `point`.
     Opened { mu: Fr, point: &'a [Fr] },
     /// Slots `f(0), g(0), h(0), h(N+1), .., h(2N)`.
-    Gates(&'a [Gate]),
+    Gates { gates: &'a [Gate], zeros: &'a [Zero] },
     /// Scalar `f(z)`.
     GateLeft { gates: &'a [Gate], z: Fr },
     /// Scalar `g(z)`.

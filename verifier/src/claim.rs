@@ -218,15 +218,15 @@ impl Parts {
 
 impl<C: Channel> Driver<'_, C> {
     /// Claims that `sum` under `reader` is `value`.
-    pub fn claim(&mut self, sum: &Sum, reader: &Reader, value: Form) -> Result<(), Refusal> {
+    pub fn claim(&mut self, name: &'static str, sum: &Sum, reader: &Reader, value: Form) -> Result<(), Refusal> {
         let mut parts = Parts::default();
         parts.add(&self.plan.program, Fr::ONE, sum, reader)?;
-        self.split(parts, value)
+        self.split(name, parts, value)
     }
 
     /// Claims that `parts` sum to `value`: each product gets a slot and a place in the queue, all columns are one claim.
     /// Spec: claim.split.
-    pub fn split(&mut self, parts: Parts, value: Form) -> Result<(), Refusal> {
+    pub fn split(&mut self, name: &'static str, parts: Parts, value: Form) -> Result<(), Refusal> {
         let (coefficients, claims): (Vec<Fr>, Vec<ProductClaim>) = parts.products.into_iter().unzip();
         let slots = self.ledger.slots(self.channel, Ask::Products(&claims), claims.len())?;
         let mut value = value.plus(-parts.public, &Form::constant(Fr::ONE));
@@ -235,9 +235,9 @@ impl<C: Channel> Driver<'_, C> {
         }
         self.queue.extend(claims.into_iter().zip(slots));
         if parts.columns.is_empty() {
-            self.ledger.zero(value);
+            self.ledger.zero(name, value);
         } else {
-            self.pool.push(PoolClaim { terms: parts.columns, value });
+            self.pool.push(PoolClaim { name, terms: parts.columns, value });
         }
         Ok(())
     }

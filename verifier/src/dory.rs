@@ -52,7 +52,7 @@ pub enum Message {
     VmvNonce, E2Nonce, LinkNonce, E1Blinding, D2Blinding, Value, E2Blinding, LinkBlinding,
     D1Left, D1Right, D2Left, D2Right, E1Beta, E2Beta,
     CPlus, CMinus, E1Plus, E1Minus, E2Plus, E2Minus,
-    P1, P2, Q, R, V1, V2, D1Response, D2Response, CResponse,
+    P1, P2, Q, R, W1, W2, D1Response, D2Response, CResponse,
 }
 
 /// The length of an opening in bytes: `(7 + 6 s)` elements of the target group, `3 + 3 s` of G1 and of G2 each, and 8
@@ -265,7 +265,7 @@ fn scalar_product(talk: &mut Talk<'_, impl Channel>, setup: &Setup, claim: &Clai
     let (p1, p2) = (talk.gt(Message::P1)?, talk.gt(Message::P2)?);
     let (q, r) = (talk.gt(Message::Q)?, talk.gt(Message::R)?);
     let (x, _) = talk.challenge("dory.final")?;
-    let (v1, v2) = (talk.g1(Message::V1)?, talk.g2(Message::V2)?);
+    let (w1, w2) = (talk.g1(Message::W1)?, talk.g2(Message::W2)?);
     let d1_response = talk.scalar(Message::D1Response)?;
     let d2_response = talk.scalar(Message::D2Response)?;
     let c_response = talk.scalar(Message::CResponse)?;
@@ -276,9 +276,9 @@ fn scalar_product(talk: &mut Talk<'_, impl Channel>, setup: &Setup, claim: &Clai
     //   D1' = D1 + gamma s1 e(H1, Gamma2)
     //   D2' = D2 + gamma^-1 s2 e(Gamma1, H2)
     // Three equations, added with the weights 1, d^-1, d, and with e(d Gamma1, d^-1 Gamma2) = chi:
-    //   e(V1, V2)     = R  + x Q + x^2 C' - c_response HT
-    //   e(V1, Gamma2) = P1 + x D1'        - d1_response HT
-    //   e(Gamma1, V2) = P2 + x D2'        - d2_response HT
+    //   e(W1, W2)     = R  + x Q + x^2 C' - c_response HT
+    //   e(W1, Gamma2) = P1 + x D1'        - d1_response HT
+    //   e(Gamma1, W2) = P2 + x D2'        - d2_response HT
     // Below, C, D1, D2 and the messages stand on the right, all pairings on the left. Spec: dory.final.
     let mut right = Vec::from([(Fr::ONE, setup.chi), (Fr::ONE, r), (x, q), (d_inverse, p1), (d, p2)]);
     right.extend(scaled(&claim.c, x * x));
@@ -290,8 +290,8 @@ fn scalar_product(talk: &mut Talk<'_, impl Channel>, setup: &Setup, claim: &Clai
     let by_h2 = sum::<G1Projective>(&claim.e1) * (x * x * gamma_inverse)
         + gamma1 * (d * x * gamma_inverse * s2)
         + h1 * blinding;
-    let left = [gamma1 * d + v1, (-h1).into(), -by_h2];
-    if pairings(left, [gamma2 * d_inverse + v2, by_h1, h2.into()]) != Some(sum(&right)) {
+    let left = [gamma1 * d + w1, (-h1).into(), -by_h2];
+    if pairings(left, [gamma2 * d_inverse + w2, by_h1, h2.into()]) != Some(sum(&right)) {
         return Err(Refusal::OpeningFinal);
     }
     Ok(())

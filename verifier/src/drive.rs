@@ -41,7 +41,7 @@ pub fn drive(plan: &Plan, card: &Card, setup: &dory::Setup, channel: &mut impl C
     let point = driver.channel.challenges("columns", plan.column_bits);
     for zero in &plan.program.zeros {
         let reader = Reader::at(&plan.program, &zero.axes, false, &point);
-        driver.claim(&zero.sum, &reader, Form::constant(Fr::ZERO))?;
+        driver.claim("zero", &zero.sum, &reader, Form::constant(Fr::ZERO))?;
     }
     while let Some((claim, value)) = driver.queue.pop_front() {
         driver.product(&claim, value)?;

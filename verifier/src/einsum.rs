@@ -102,14 +102,14 @@ impl<C: Channel> Driver<'_, C> {
                 // value = a^2
                 let end = self.ledger.slots(self.channel, ask, 1)?;
                 let [a] = end.as_slice() else { return Err(Refusal::LedgerValue) };
-                self.ledger.gate(a.clone(), a.clone(), value);
-                self.claim(&product.left.sum, &reader(&product.left)?, a.clone())
+                self.ledger.gate("einsum.square", a.clone(), a.clone(), value);
+                self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a.clone())
             }
             ProductKind::Einsum(right) => {
                 // value = a b
                 let (a, b) = self.operands(ask, value)?;
-                self.claim(&product.left.sum, &reader(&product.left)?, a)?;
-                self.claim(&right.sum, &reader(right)?, b)
+                self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a)?;
+                self.claim("einsum.operand", &right.sum, &reader(right)?, b)
             }
             ProductKind::Scores(right) => {
                 // value = a b, b over keys weighted by eq(upsilon, u) [u <= t], extended in t
@@ -122,8 +122,8 @@ impl<C: Channel> Driver<'_, C> {
                     axis => at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard),
                 });
                 let keys = Reader { weights: weights.collect::<Result<_, _>>()?, causal: None };
-                self.claim(&product.left.sum, &reader(&product.left)?, a)?;
-                self.claim(&right.sum, &keys, b)
+                self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a)?;
+                self.claim("einsum.operand", &right.sum, &keys, b)
             }
             ProductKind::Rotary(rotary) => {
                 // value = W(r) a, W public
@@ -132,8 +132,8 @@ impl<C: Channel> Driver<'_, C> {
                 let [time, half, pair] = [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
                 let weights = rotary_weights(program, rotary, time, half, pair);
                 let weight = evaluate_dense(program, &shared, &weights, &point);
-                self.ledger.zero(value.plus(-weight, a));
-                self.claim(&product.left.sum, &reader(&product.left)?, a.clone())
+                self.ledger.zero("einsum.rotary", value.plus(-weight, a));
+                self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a.clone())
             }
         }
     }
@@ -141,7 +141,7 @@ impl<C: Channel> Driver<'_, C> {
     fn operands(&mut self, ask: Ask<'_>, value: Form) -> Result<(Form, Form), Refusal> {
         let end = self.ledger.slots(self.channel, ask, 2)?;
         let [a, b] = end.as_slice() else { return Err(Refusal::LedgerValue) };
-        self.ledger.gate(a.clone(), b.clone(), value);
+        self.ledger.gate("einsum.operands", a.clone(), b.clone(), value);
         Ok((a.clone(), b.clone()))
     }
 }

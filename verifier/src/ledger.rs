@@ -11,7 +11,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use ark_bls12_381::{Fr, G1Projective};
 use ark_ec::{AffineRepr, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, Field, Zero};
+use ark_ff::{AdditiveGroup, Field, Zero as _};
 use core::iter::zip;
 
 /// Slots of an entry.
@@ -54,9 +54,20 @@ impl Form {
     }
 }
 
+/// `form = 0`.
+#[derive(Clone, Debug)]
+pub struct Zero {
+    /// Which check it comes from, for a prover that made a mistake.
+    pub name: &'static str,
+    /// What is zero.
+    pub form: Form,
+}
+
 /// `a * b = c`.
 #[derive(Clone, Debug)]
 pub struct Gate {
+    /// Which check it comes from.
+    pub name: &'static str,
     /// Left factor.
     pub a: Form,
     /// Right factor.
@@ -72,7 +83,7 @@ pub type Row = [Fr; WIDTH];
 #[derive(Default)]
 pub struct Ledger {
     entries: Vec<G1>,
-    zeros: Vec<Form>,
+    zeros: Vec<Zero>,
     gates: Vec<Gate>,
 }
 
@@ -90,13 +101,13 @@ impl Ledger {
     }
 
     /// Claims `form = 0`.
-    pub fn zero(&mut self, form: Form) {
-        self.zeros.push(form);
+    pub fn zero(&mut self, name: &'static str, form: Form) {
+        self.zeros.push(Zero { name, form });
     }
 
     /// Claims `a * b = c`.
-    pub fn gate(&mut self, a: Form, b: Form, c: Form) {
-        self.gates.push(Gate { a, b, c });
+    pub fn gate(&mut self, name: &'static str, a: Form, b: Form, c: Form) {
+        self.gates.push(Gate { name, a, b, c });
     }
 
     /// Proves every claim. `generators` are `g_1..g_8`, `g_v`, `h`. The order of messages is part of the soundness.
@@ -107,7 +118,7 @@ impl Ledger {
         let rho = channel.challenge("ledger.constraints");
         let mut l = vec![[Fr::ZERO; WIDTH]; self.entries.len().next_power_of_two()];
         let (mut t, mut power) = (Fr::ZERO, Fr::ONE);
-        for form in &self.zeros {
+        for Zero { form, .. } in &self.zeros {
             t -= power * form.constant;
             for (slot, coefficient) in &form.terms {
                 l[slot / WIDTH][slot % WIDTH] += power * coefficient;
@@ -123,7 +134,9 @@ impl Ledger {
         let gates = core::mem::take(&mut self.gates);
         let n = gates.len();
         // f(0), g(0), h(0), h(N+1), .., h(2N)
-        let masks = self.slots(channel, Ask::Gates(&gates), n + 3)?;
+        let zeros = core::mem::take(&mut self.zeros);
+        let masks = self.slots(channel, Ask::Gates { gates: &gates, zeros: &zeros }, n + 3)?;
+        self.zeros = zeros;
         let (f, g, h, high) = match masks.as_slice() {
             [f, g, h, high @ ..] => (f, g, h, high),
             _ => return Err(Refusal::LedgerValue),
@@ -140,9 +153,9 @@ impl Ledger {
         let sum = |weights: &[Fr], forms: &mut dyn Iterator<Item = &Form>, value: Fr| {
             zip(weights, forms).fold(Form::constant(-value), |sum, (weight, form)| sum.plus(*weight, form))
         };
-        self.zero(sum(&short, &mut core::iter::once(f).chain(gates.iter().map(|gate| &gate.a)), f_z));
-        self.zero(sum(&short, &mut core::iter::once(g).chain(gates.iter().map(|gate| &gate.b)), g_z));
-        self.zero(sum(&long, &mut core::iter::once(h).chain(gates.iter().map(|gate| &gate.c)).chain(high), f_z * g_z));
+        self.zero("ledger.left", sum(&short, &mut core::iter::once(f).chain(gates.iter().map(|gate| &gate.a)), f_z));
+        self.zero("ledger.right", sum(&short, &mut core::iter::once(g).chain(gates.iter().map(|gate| &gate.b)), g_z));
+        self.zero("ledger.product", sum(&long, &mut core::iter::once(h).chain(gates.iter().map(|gate| &gate.c)).chain(high), f_z * g_z));
         Ok(())
     }
 

@@ -43,6 +43,8 @@ pub struct PoolTerm {
 /// The terms sum to `value`.
 #[derive(Clone, Debug)]
 pub struct PoolClaim {
+    /// Which check it comes from, for a prover that made a mistake.
+    pub name: &'static str,
     /// The terms.
     pub terms: Vec<PoolTerm>,
     /// Their sum.
@@ -154,7 +156,7 @@ impl<C: Channel> Driver<'_, C> {
                 PoolTerm { coefficient: Fr::ONE, column: id, factors: all },
                 PoolTerm { coefficient: -Fr::ONE, column: id, factors: inside },
             ];
-            self.pool.push(PoolClaim { terms, value: Form::constant(Fr::ZERO) });
+            self.pool.push(PoolClaim { name: "opening.support", terms, value: Form::constant(Fr::ZERO) });
         }
     }
 
@@ -182,7 +184,7 @@ impl<C: Channel> Driver<'_, C> {
             power *= gamma;
         }
         let rest = weights.iter().zip(&chunks).fold(value, |rest, (weight, chunk)| rest.plus(-*weight, chunk));
-        self.ledger.zero(rest);
+        self.ledger.zero("opening.sum", rest);
         // y = sum_c mu^c P_c(r), of the matrix sum_c mu^c P_c; mu is drawn after the values.
         let mu = self.channel.challenge("opening.mu");
         let opened = self.ledger.slots(self.channel, Ask::Opened { mu, point: &point }, 1)?;
@@ -193,7 +195,7 @@ impl<C: Channel> Driver<'_, C> {
             rest = rest.plus(-power, chunk);
             power *= mu;
         }
-        self.ledger.zero(rest);
+        self.ledger.zero("opening.value", rest);
         let link = self.ledger.last().ok_or(Refusal::LedgerValue)?;
         let (rows, columns) = point.split_at(self.plan.chunk_log);
         let generators = setup.ledger_generators();

@@ -53,7 +53,7 @@ impl<C: Channel> Driver<'_, C> {
     fn tree(&mut self, Challenges { alpha, beta }: Challenges) -> Result<(Vec<Fr>, Form, Form), Refusal> {
         let root = self.ledger.slots(self.channel, Ask::Root { alpha, beta }, 2)?;
         let [q, inverse] = root.as_slice() else { return Err(Refusal::LedgerValue) };
-        self.ledger.gate(q.clone(), inverse.clone(), Form::constant(Fr::ONE));
+        self.ledger.gate("tlookup.root", q.clone(), inverse.clone(), Form::constant(Fr::ONE));
         let (mut point, mut p, mut q) = (Vec::new(), Form::constant(Fr::ZERO), q.clone());
         for level in 0..self.plan.leaf_bits {
             // p + lambda q = sum_x eq(point, x) (p0 q1 + p1 q0 + lambda q0 q1)(x)
@@ -64,8 +64,8 @@ impl<C: Channel> Driver<'_, C> {
             // p0 q1 = c, q0 (p1 + lambda q1) = value - c
             let end = self.ledger.slots(self.channel, Ask::End { of, point: &r }, 5)?;
             let [p0, p1, q0, q1, c] = end.as_slice() else { return Err(Refusal::LedgerValue) };
-            self.ledger.gate(p0.clone(), q1.clone(), c.clone());
-            self.ledger.gate(q0.clone(), p1.clone().plus(lambda, q1), value.plus(-Fr::ONE, c));
+            self.ledger.gate("tlookup.level", p0.clone(), q1.clone(), c.clone());
+            self.ledger.gate("tlookup.level", q0.clone(), p1.clone().plus(lambda, q1), value.plus(-Fr::ONE, c));
             // The two children become one claim at (r, mu).
             let mu = self.channel.challenge("tlookup.mu");
             let mix = |zero: &Form, one: &Form| zero.clone().times(Fr::ONE - mu).plus(mu, one);
@@ -95,7 +95,7 @@ impl<C: Channel> Driver<'_, C> {
                 }
             }
         }
-        self.split(parts, p)
+        self.split("tlookup.numerators", parts, p)
     }
 
     /// `Q~ = 1 + sum over blocks eq(prefix) ((alpha + beta^3 tag - 1) n~ + <in> + beta <out> + beta^2 <out2>)`.
@@ -129,6 +129,6 @@ impl<C: Channel> Driver<'_, C> {
                 }
             }
         }
-        self.split(parts, q)
+        self.split("tlookup.denominators", parts, q)
     }
 }

@@ -6,12 +6,15 @@ use ark_bls12_381::Fr;
 use ark_ff::Zero;
 use rayon::prelude::*;
 
+use super::runs::fold_run;
 use crate::field::{eq_at, eq_table};
 
 /// Pairs summed under one table of weights; the weights of the last axis are `high x low` around it.
 const LOG_CHUNK: usize = 10;
 /// Pairs one task takes at least.
 const TASK: usize = 2048;
+/// Rows up to this length are padded to be joined.
+const SHORT: usize = 64;
 
 /// One axis: `length` of `2^bits` indices are real; `point` has its unbound eq coordinates, `None` for weight 1.
 #[derive(Clone, Debug)]
@@ -28,27 +31,35 @@ pub struct Axes {
     scale: Fr,
     /// Weight of each row, a row being one index of all axes but the last.
     row_weights: Vec<Fr>,
+    /// Whether axes whose entries lie side by side are joined.
+    joins: bool,
 }
 
 impl Axes {
     /// Of a tensor with these true `lengths`; all weights are multiplied by `scale`.
     pub fn new(lengths: &[usize], bits: &[usize], eq: Vec<Option<Vec<Fr>>>, scale: Fr) -> Axes {
+        Axes::with(lengths, bits, eq, scale, true)
+    }
+
+    fn with(lengths: &[usize], bits: &[usize], eq: Vec<Option<Vec<Fr>>>, scale: Fr, joins: bool) -> Axes {
         assert!(lengths.len() == bits.len() && eq.len() == bits.len(), "one length, bit count and point an axis");
         let mut axes = Vec::new();
         if lengths.contains(&0) {
             // Nothing is real: only the number of variables counts.
             axes.push(Axis { length: 0, bits: bits.iter().sum(), point: None });
-            return Axes { axes, scale, row_weights: Vec::new() };
+            return Axes { axes, scale, row_weights: Vec::new(), joins };
         }
         for ((length, bits), point) in lengths.iter().zip(bits).zip(eq) {
             assert!(*length <= 1 << bits, "axis longer than its bits allow");
             assert!(point.as_ref().is_none_or(|point| point.len() == *bits), "one coordinate a bit");
             if *bits > 0 {
                 axes.push(Axis { length: *length, bits: *bits, point });
-                merge_last(&mut axes);
+                if joins {
+                    merge_last(&mut axes);
+                }
             }
         }
-        let mut result = Axes { axes, scale, row_weights: Vec::new() };
+        let mut result = Axes { axes, scale, row_weights: Vec::new(), joins };
         result.weigh_rows();
         result
     }
@@ -97,12 +108,43 @@ impl Axes {
                 return;
             }
             self.axes.pop();
-        } else {
+        } else if self.joins {
             changed = merge_last(&mut self.axes);
         }
         if changed {
             self.weigh_rows();
         }
+    }
+
+    /// From now on join axes whose entries lie side by side.
+    pub fn join(&mut self) {
+        self.joins = true;
+    }
+
+    /// Whether the rows are so short that their padding costs less than they do: then their length and the full one.
+    /// Full rows join the axis before.
+    pub fn short_rows(&self) -> Option<(usize, usize)> {
+        let [.., first, last] = self.axes.as_slice() else { return None };
+        let full = 1usize << last.bits.min(usize::BITS as usize - 1);
+        let joins = first.point.is_some() == last.point.is_some();
+        (joins && last.length < full && full <= SHORT && full < 2 * last.length).then_some((last.length, full))
+    }
+
+    /// Make the rows full: their entries were padded.
+    pub fn fill_rows(&mut self) {
+        let last = self.axes.last_mut().expect("a variable is left");
+        last.length = 1 << last.bits;
+        if self.joins && merge_last(&mut self.axes) {
+            self.weigh_rows();
+        }
+    }
+
+    /// The sum of the weights of all rows, times that of the last pair of a row: what the last pairs weigh together.
+    pub fn weight_of_last_pairs(&self) -> Fr {
+        let last = self.axes.last().expect("a variable is left");
+        let rows: Fr = self.row_weights.iter().sum();
+        let pair = (last.length.div_ceil(2) - 1) as u64;
+        last.point.as_ref().map_or(rows, |point| rows * eq_at(&point[..point.len() - 1], pair))
     }
 
     fn weigh_rows(&mut self) {
@@ -121,10 +163,10 @@ impl Axes {
 
     /// `sum over rows and pairs i of weight(row, i) f(row, i)` where pair `i` of a row is its entries `2i`, `2i + 1`
     /// and the weight leaves out the variable between them. `f(row, pairs, weights)` sums a run of pairs of one row
-    /// under the given weights (one a pair; all 1 when `None`).
+    /// under the given weights (one a pair; all 1 when `None`), with a vector for its own use.
     pub fn sum<const N: usize>(
         &self,
-        f: impl Fn(usize, Range<usize>, Option<&[Fr]>) -> [Fr; N] + Sync,
+        f: impl Fn(usize, Range<usize>, Option<&[Fr]>, &mut Vec<Fr>) -> [Fr; N] + Sync,
     ) -> [Fr; N] {
         let last = self.axes.last().expect("a variable is left");
         let half = last.length.div_ceil(2);
@@ -149,8 +191,8 @@ impl Axes {
             .into_par_iter()
             .with_min_len((TASK / half.min(chunk)).max(1))
             .fold(
-                || [Fr::zero(); N],
-                |mut total, task| {
+                || ([Fr::zero(); N], Vec::new()),
+                |(mut total, mut scratch), task| {
                     let (row, c) = (task / chunks, task % chunks);
                     let pairs = c * chunk..((c + 1) * chunk).min(half);
                     let weights = low.as_ref().map(|low| &low[..pairs.len()]);
@@ -160,12 +202,13 @@ impl Axes {
                             weight *= high[c];
                         }
                     }
-                    for (total, part) in total.iter_mut().zip(f(row, pairs, weights)) {
+                    for (total, part) in total.iter_mut().zip(f(row, pairs, weights, &mut scratch)) {
                         *total += weight * part;
                     }
-                    total
+                    (total, scratch)
                 },
             )
+            .map(|(total, _)| total)
             .reduce(|| [Fr::zero(); N], add)
     }
 }
@@ -190,30 +233,51 @@ fn merge_last(axes: &mut Vec<Axis>) -> bool {
 /// Fold a tensor along its last axis of true length `length`: `v0 + r (v1 - v0)` of neighbours, an odd end with
 /// `padding`.
 pub fn fold_values(values: &[Fr], length: usize, r: Fr, padding: Fr) -> Vec<Fr> {
-    let half = length.div_ceil(2);
     if values.is_empty() {
         return Vec::new();
     }
-    let rows = values.len() / length;
-    let mut out = vec![Fr::zero(); rows * half];
-    let fold_row = |out: &mut [Fr], row: &[Fr]| {
-        for (out, pair) in out.iter_mut().zip(row.chunks(2)) {
-            let high = if pair.len() == 2 { pair[1] } else { padding };
-            *out = pair[0] + r * (high - pair[0]);
+    by_runs(values.len() / length, length.div_ceil(2), |row, pairs, out, _| {
+        let run = row * length + 2 * pairs.start..row * length + (2 * pairs.end).min(length);
+        fold_run(&values[run], r, padding, out);
+    })
+}
+
+/// A tensor of `rows x length` entries, written in runs: `fill(row, entries of the row, out, vector for its own use)`.
+pub fn by_runs(
+    rows: usize,
+    length: usize,
+    fill: impl Fn(usize, Range<usize>, &mut [Fr], &mut Vec<Fr>) + Sync,
+) -> Vec<Fr> {
+    const RUN: usize = 512;
+    let mut out = vec![Fr::zero(); rows * length];
+    let fill_part = |row: usize, start: usize, out: &mut [Fr], scratch: &mut Vec<Fr>| {
+        for (c, out) in out.chunks_mut(RUN).enumerate() {
+            let first = start + c * RUN;
+            fill(row, first..first + out.len(), out, scratch);
         }
     };
-    if rows == 1 {
-        out.par_chunks_mut(TASK).zip(values.par_chunks(2 * TASK)).for_each(|(out, row)| fold_row(out, row));
+    if length >= TASK {
+        out.par_chunks_mut(length).enumerate().for_each(|(row, out)| {
+            let parts = out.par_chunks_mut(TASK).enumerate();
+            parts.for_each_init(Vec::new, |scratch, (c, out)| fill_part(row, c * TASK, out, scratch));
+        });
     } else {
-        out.par_chunks_mut(half)
-            .zip(values.par_chunks(length))
-            .with_min_len((TASK / half).max(1))
-            .for_each(|(out, row)| fold_row(out, row));
+        let rows = out.par_chunks_mut(length.max(1)).enumerate().with_min_len(TASK / length.max(1));
+        rows.for_each_init(Vec::new, |scratch, (row, out)| fill_part(row, 0, out, scratch));
     }
     out
 }
 
+/// Rows of `length`, each filled up to `full` with `padding`.
+pub fn pad_rows(values: &[Fr], length: usize, full: usize, padding: Fr) -> Vec<Fr> {
+    let mut out = vec![padding; values.len() / length * full];
+    let rows = out.par_chunks_mut(full).zip(values.par_chunks(length)).with_min_len(TASK / full);
+    rows.for_each(|(out, row)| out[..length].copy_from_slice(row));
+    out
+}
+
 /// The weights of a block of `lengths` at an aligned address: `eq` of the address bits above the block as the scale.
+/// Axes are not joined.
 pub fn eq_axes(lengths: &[usize], bits: &[usize], offset: u64, rho: &[Fr]) -> Axes {
     let inside: usize = bits.iter().sum();
     let (above, mut rest) = rho.split_at(rho.len() - inside);
@@ -224,5 +288,5 @@ pub fn eq_axes(lengths: &[usize], bits: &[usize], offset: u64, rho: &[Fr]) -> Ax
         rest = tail;
     }
     let index = if inside < 64 { offset >> inside } else { 0 };
-    Axes::new(lengths, bits, points, eq_at(above, index))
+    Axes::with(lengths, bits, points, eq_at(above, index), false)
 }

@@ -7,7 +7,9 @@ use ark_ec::AffineRepr;
 use ark_ff::{Field, One, PrimeField};
 use rayon::prelude::*;
 
-use super::points::{Point, add_all, sum_lists};
+#[cfg(target_arch = "x86_64")]
+use super::lanes::Lanes;
+use super::points::{Adder, Scalar, sum_lists};
 
 /// Rows one task handles.
 const TASK: usize = 256;
@@ -84,6 +86,14 @@ fn recode(value: u128) -> Vec<i8> {
 
 /// See [`crate::Backend::combine_rows`].
 pub fn combine_rows(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
+    #[cfg(target_arch = "x86_64")]
+    if Lanes::available() {
+        return combine_with::<Lanes>(vectors, scalars);
+    }
+    combine_with::<Scalar>(vectors, scalars)
+}
+
+fn combine_with<A: Adder>(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
     assert_eq!(vectors.len(), scalars.len(), "one scalar a vector");
     let rows = vectors.first().map_or(0, |vector| vector.len());
     assert!(vectors.iter().all(|vector| vector.len() == rows), "vectors of one length");
@@ -104,43 +114,53 @@ pub fn combine_rows(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
     out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
         let start = task * TASK;
         let count = out.len();
-        let multiples: Vec<Vec<Point>> =
-            vectors.iter().map(|vector| odd_multiples(&vector[start..start + count])).collect();
-        let mut sums = vec![Point::INFINITY; count];
+        // Of each vector, then of its image.
+        let multiples: Vec<Vec<A::Point>> = vectors
+            .iter()
+            .flat_map(|vector| {
+                let points = &vector[start..start + count];
+                let images: Vec<G1Affine> = points.iter().map(image).collect();
+                [odd_multiples::<A>(points), odd_multiples::<A>(&images)]
+            })
+            .collect();
+        let mut sums = vec![A::INFINITY; count];
         for position in positions.iter().rev() {
-            let old = sums.clone();
-            add_all(count, |i| (old[i], old[i]), |i, point| sums[i] = point);
+            A::double_all(&mut sums);
             let terms = position.len() + 1;
             let source = |index: usize| {
                 let (row, term) = (index / terms, index % terms);
-                if term == 0 {
-                    return sums[row];
+                if term == position.len() {
+                    return (&sums[row], false);
                 }
-                let (k, image, digit) = position[term - 1];
+                let (k, image, digit) = position[term];
                 let multiple = digit.unsigned_abs() as usize / 2;
-                let mut point = multiples[k][multiple * count + row];
-                if image {
-                    point.x *= beta();
-                }
-                point.negated_if(digit < 0)
+                (&multiples[2 * k + usize::from(image)][multiple * count + row], digit < 0)
             };
-            sums = sum_lists(source, &vec![terms as u32; count]);
+            if !position.is_empty() {
+                sums = sum_lists::<A>(source, &vec![terms as u32; count]);
+            }
         }
-        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum.into());
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = A::store(&sum));
     });
     out
 }
 
+/// The point times LAMBDA.
+fn image(point: &G1Affine) -> G1Affine {
+    if point.is_zero() { *point } else { G1Affine::new_unchecked(point.x * beta(), point.y) }
+}
+
 /// Multiples 1, 3, .. of every point: all first multiples, then all third ones, and so on.
-fn odd_multiples(points: &[G1Affine]) -> Vec<Point> {
+fn odd_multiples<A: Adder>(points: &[G1Affine]) -> Vec<A::Point> {
     let count = points.len();
-    let mut multiples: Vec<Point> = points.iter().map(Point::from).collect();
+    let mut multiples: Vec<A::Point> = points.iter().map(A::load).collect();
     let mut doubled = multiples.clone();
-    add_all(count, |i| (multiples[i], multiples[i]), |i, point| doubled[i] = point);
+    A::double_all(&mut doubled);
     for k in 1..MULTIPLES {
-        multiples.resize((k + 1) * count, Point::INFINITY);
+        multiples.resize((k + 1) * count, A::INFINITY);
         let (done, next) = multiples.split_at_mut(k * count);
-        add_all(count, |i| (done[(k - 1) * count + i], doubled[i]), |i, point| next[i] = point);
+        let last = &done[(k - 1) * count..];
+        A::add_all(count, |i| (&last[i], false), |i| (&doubled[i], false), |i, point| next[i] = point);
     }
     multiples
 }

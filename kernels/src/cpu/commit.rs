@@ -7,7 +7,9 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 
-use super::points::{Point, add_all, sum_lists};
+#[cfg(target_arch = "x86_64")]
+use super::lanes::Lanes;
+use super::points::{Adder, Scalar, sum_lists};
 use crate::Piece;
 
 /// Nonzero digits one task gathers before it adds.
@@ -19,36 +21,50 @@ const WIDTHS: std::ops::RangeInclusive<u32> = 2..=14;
 /// An entry of a bucket packs column, shift and sign.
 const LOG_COLUMNS: u32 = 24;
 
-/// Fixed bases with their multiples by powers of two, made when first needed.
-pub struct Bases {
-    shifted: Vec<OnceLock<Vec<Point>>>,
+/// Fixed bases in the form this machine adds fastest.
+pub struct Bases(Form);
+
+enum Form {
+    Scalar(Multiples<Scalar>),
+    #[cfg(target_arch = "x86_64")]
+    Lanes(Multiples<Lanes>),
+}
+
+/// Bases with their multiples by powers of two, made when first needed.
+struct Multiples<A: Adder> {
+    shifted: Vec<OnceLock<Vec<A::Point>>>,
 }
 
 impl Bases {
     /// See [`crate::Backend::prepare_bases`].
     pub fn new(bases: &[G1Affine]) -> Bases {
-        assert!(bases.len() <= 1 << LOG_COLUMNS, "too many bases");
-        let shifted: Vec<_> = (0..SHIFTS).map(|_| OnceLock::new()).collect();
-        let _ = shifted[0].set(bases.iter().map(Point::from).collect());
-        Bases { shifted }
+        #[cfg(target_arch = "x86_64")]
+        if Lanes::available() {
+            return Bases(Form::Lanes(Multiples::new(bases)));
+        }
+        Bases(Form::Scalar(Multiples::new(bases)))
     }
 
-    /// Number of bases.
-    pub fn len(&self) -> usize {
-        self.shifted(0).len()
+    /// The same on any machine.
+    pub fn scalar(bases: &[G1Affine]) -> Bases {
+        Bases(Form::Scalar(Multiples::new(bases)))
+    }
+}
+
+impl<A: Adder> Multiples<A> {
+    fn new(bases: &[G1Affine]) -> Multiples<A> {
+        assert!(bases.len() <= 1 << LOG_COLUMNS, "too many bases");
+        let shifted: Vec<_> = (0..SHIFTS).map(|_| OnceLock::new()).collect();
+        let _ = shifted[0].set(bases.iter().map(A::load).collect());
+        Multiples { shifted }
     }
 
     /// `2^shift` times each base.
-    fn shifted(&self, shift: usize) -> &[Point] {
+    fn shifted(&self, shift: usize) -> &[A::Point] {
         self.shifted[shift].get_or_init(|| {
             let below = (shift - 1) / 8 * 8;
             let mut points = self.shifted(below).to_vec();
-            for _ in below..shift {
-                points.par_chunks_mut(2048).for_each(|chunk| {
-                    let old = chunk.to_vec();
-                    add_all(old.len(), |i| (old[i], old[i]), |i, point| chunk[i] = point);
-                });
-            }
+            points.par_chunks_mut(2048).for_each(|chunk| (below..shift).for_each(|_| A::double_all(chunk)));
             points
         })
     }
@@ -123,17 +139,18 @@ fn sort_row(pieces: &[Piece], width: u32, additions: usize) -> Row {
 }
 
 /// Sum one group of rows.
-fn commit_group(bases: &Bases, rows: &[Row]) -> Vec<G1Projective> {
+fn commit_group<A: Adder>(bases: &Multiples<A>, rows: &[Row]) -> Vec<G1Projective> {
     let entries: Vec<u32> = rows.iter().flat_map(|row| row.entries.iter().copied()).collect();
     let counts: Vec<u32> = rows.iter().flat_map(|row| row.counts.iter().copied()).collect();
     let mut widths = Vec::with_capacity(entries.len());
     rows.iter().for_each(|row| widths.extend(std::iter::repeat_n(row.width as u8, row.entries.len())));
-    let buckets = sum_lists(
+    let tables: Vec<&[A::Point]> = bases.shifted.iter().map(|table| table.get().map_or(&[][..], |table| table)).collect();
+    let buckets = sum_lists::<A>(
         |i| {
             let entry = entries[i];
             let shift = (entry >> (LOG_COLUMNS + 1)) as usize * usize::from(widths[i]);
             let column = (entry >> 1) as usize & ((1 << LOG_COLUMNS) - 1);
-            bases.shifted(shift)[column].negated_if(entry & 1 == 1)
+            (&tables[shift][column], entry & 1 == 1)
         },
         &counts,
     );
@@ -145,7 +162,7 @@ fn commit_group(bases: &Bases, rows: &[Row]) -> Vec<G1Projective> {
         let top = 1u32 << (row.width - 1);
         let mut list = |members: &mut dyn Iterator<Item = u32>| {
             let before = lists.len();
-            lists.extend(members.filter(|k| (1..=top).contains(k)).map(|k| start + k - 1));
+            lists.extend(members.filter(|k| (1..=top).contains(k) && counts[(start + k - 1) as usize] > 0).map(|k| start + k - 1));
             lengths.push((lists.len() - before) as u32);
         };
         for low in 1..1u32 << half {
@@ -156,7 +173,8 @@ fn commit_group(bases: &Bases, rows: &[Row]) -> Vec<G1Projective> {
         }
         start += top;
     }
-    let sums = sum_lists(|i| buckets[lists[i] as usize], &lengths);
+    let sums = sum_lists::<A>(|i| (&buckets[lists[i] as usize], false), &lengths);
+    let filled: Vec<bool> = lengths.iter().map(|length| *length > 0).collect();
     lists.clear();
     lengths.clear();
     let mut start = 0u32;
@@ -166,16 +184,17 @@ fn commit_group(bases: &Bases, rows: &[Row]) -> Vec<G1Projective> {
         for bit in 0..row.width {
             let before = lists.len();
             if bit < half {
-                lists.extend((1..=lows).filter(|low| low >> bit & 1 == 1).map(|low| start + low - 1));
+                let members = (1..=lows).filter(|low| low >> bit & 1 == 1).map(|low| start + low - 1);
+                lists.extend(members.filter(|k| filled[*k as usize]));
             } else {
                 let members = (1..=highs).filter(|high| high >> (bit - half) & 1 == 1);
-                lists.extend(members.map(|high| start + lows + high - 1));
+                lists.extend(members.map(|high| start + lows + high - 1).filter(|k| filled[*k as usize]));
             }
             lengths.push((lists.len() - before) as u32);
         }
         start += lows + highs;
     }
-    let bits = sum_lists(|i| sums[lists[i] as usize], &lengths);
+    let bits = sum_lists::<A>(|i| (&sums[lists[i] as usize], false), &lengths);
     let mut next = 0;
     rows.iter()
         .map(|row| {
@@ -184,7 +203,7 @@ fn commit_group(bases: &Bases, rows: &[Row]) -> Vec<G1Projective> {
             let mut total = G1Projective::zero();
             for point in bits_of_row.iter().rev() {
                 total.double_in_place();
-                total += G1Affine::from(*point);
+                total += A::store(point);
             }
             total
         })
@@ -193,7 +212,15 @@ fn commit_group(bases: &Bases, rows: &[Row]) -> Vec<G1Projective> {
 
 /// See [`crate::Backend::commit_rows`].
 pub fn commit_rows(bases: &Bases, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
-    let columns = bases.len();
+    match &bases.0 {
+        Form::Scalar(bases) => commit_with(bases, rows, pieces),
+        #[cfg(target_arch = "x86_64")]
+        Form::Lanes(bases) => commit_with(bases, rows, pieces),
+    }
+}
+
+fn commit_with<A: Adder>(bases: &Multiples<A>, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
+    let columns = bases.shifted(0).len();
     let mut sorted: Vec<Piece> = pieces.to_vec();
     sorted.sort_by_key(|piece| (piece.row, piece.column));
     assert!(

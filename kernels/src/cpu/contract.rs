@@ -4,31 +4,48 @@ use ark_bls12_381::Fr;
 use ark_ff::Zero;
 use rayon::prelude::*;
 
+use super::wide::Wide;
 use super::limbs::{LIMBS, Planes, TILE, axpy, dot, gather, limbs_of};
 use crate::{Ints, Piece};
 
 /// Weights whose limbs one task holds.
 const BLOCK: usize = 4096;
 /// Columns of a task over columns.
-const COLUMNS: usize = 512;
+const COLUMNS: usize = 256;
+/// Rows added to a tile at a time.
+const ROWS: usize = 16;
 /// From this many columns on, tiles of columns beat dot products.
 const FEW: usize = 6;
 /// Values one task takes, about.
 const TASK: usize = 1 << 17;
 
-/// `values = sum_d planes[d] 2^(16 d)`, only the planes that are not 0.
+/// `values = sum_d planes[d] 2^(16 d)`, only the planes that are not 0, each with its exponent `16 d`.
 fn planes(values: Ints) -> Vec<(u32, Vec<i16>)> {
-    let mut planes = Vec::new();
-    let mut rest: Vec<i64> = (0..values.len()).map(|i| values.at(i)).collect();
-    let mut shift = 0;
-    while rest.iter().any(|x| *x != 0) {
-        let plane: Vec<i16> = rest.iter().map(|x| *x as i16).collect();
-        // Rounds to the nearest multiple, so a rest may carry into one plane more; the sum cannot wrap this way.
-        rest.iter_mut().zip(&plane).for_each(|(x, low)| *x = (*x >> 16) + i64::from(*low < 0));
-        planes.push((shift, plane));
-        shift += 16;
+    fn split<T: Copy + Sync>(values: &[T], digit: impl Fn(T, u32, i128) -> (i16, bool) + Sync) -> Vec<(u32, Vec<i16>)> {
+        let (mut planes, mut rounding) = (Vec::new(), 0);
+        for shift in (0..).step_by(16) {
+            let plane: Vec<i16> = values.par_iter().with_min_len(4096).map(|x| digit(*x, shift, rounding).0).collect();
+            let rest = values.par_iter().with_min_len(4096).any(|x| digit(*x, shift, rounding).1);
+            planes.push((shift, plane));
+            if !rest {
+                break;
+            }
+            rounding += 0x8000 << shift;
+        }
+        planes
     }
-    planes
+    // Digits in -2^15 .. 2^15, and whether anything lies above: a rest of -1 .. 0 after the digit's sign.
+    match values {
+        Ints::I16(x) => vec![(0, x.to_vec())],
+        Ints::I32(x) => split(x, |x, shift, rounding| {
+            let rest = (i64::from(x) + rounding as i64) >> shift;
+            (rest as i16, rest != i64::from(rest as i16))
+        }),
+        Ints::I64(x) => split(x, |x, shift, rounding| {
+            let rest = (i128::from(x) + rounding) >> shift;
+            (rest as i16, rest != i128::from(rest as i16))
+        }),
+    }
 }
 
 fn power_of_two(exponent: u32) -> Fr {
@@ -108,12 +125,18 @@ fn tiles<'a>(outer: usize, inner: usize, weights: &[Fr], row: impl Fn(usize, usi
     out
 }
 
-/// `out[i] = sum_m limbs[m] rows[m][column + i]`.
+/// `out[i] = sum_m limbs[m] rows[m][column + i]`; a few rows at a time, so that they are read in long runs.
 fn fill(out: &mut [Fr], rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize) {
-    for (t, out) in out.chunks_mut(TILE).enumerate() {
-        let lanes = axpy(rows, limbs, column + t * TILE, out.len());
+    let mut tiles = [[[0; TILE]; LIMBS]; COLUMNS / TILE];
+    let tiles = &mut tiles[..out.len().div_ceil(TILE)];
+    let mut runs: [&[i16]; ROWS] = [&[]; ROWS];
+    for (rows, limbs) in rows.chunks(ROWS).zip(limbs.chunks(ROWS)) {
+        runs.iter_mut().zip(rows).for_each(|(run, row)| *run = &row[column..column + out.len()]);
+        axpy(&runs[..rows.len()], limbs, tiles);
+    }
+    for (out, tile) in out.chunks_mut(TILE).zip(tiles) {
         for (i, out) in out.iter_mut().enumerate() {
-            *out = gather(&std::array::from_fn(|k| lanes[k][i]));
+            *out = gather(&std::array::from_fn(|k| tile[k][i]));
         }
     }
 }
@@ -122,13 +145,31 @@ fn fill(out: &mut [Fr], rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize) 
 pub fn contract_field(x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
     let middle = weights.len();
     assert_eq!(x.len(), outer * middle * inner, "x has shape outer x middle x inner");
-    (0..outer * inner)
-        .into_par_iter()
-        .map(|index| {
-            let (o, i) = (index / inner, index % inner);
-            weights.iter().enumerate().map(|(m, w)| *w * x[(o * middle + m) * inner + i]).sum()
-        })
-        .collect()
+    let mut out = vec![Fr::zero(); outer * inner];
+    if out.is_empty() {
+        return out;
+    }
+    let task = (4096 / middle.max(1)).max(1);
+    if inner == 1 {
+        out.par_iter_mut().enumerate().with_min_len(task).for_each(|(o, out)| {
+            let mut sum = Wide::default();
+            weights.iter().zip(&x[o * middle..]).for_each(|(w, x)| sum.add_product(w, x));
+            *out = sum.reduce();
+        });
+        return out;
+    }
+    let width = inner.min(64);
+    out.par_chunks_mut(inner).enumerate().with_min_len((task / inner).max(1)).for_each(|(o, out)| {
+        out.par_chunks_mut(width).enumerate().with_min_len((task / width).max(1)).for_each(|(c, out)| {
+            let mut sums = [Wide::default(); 64];
+            for (m, w) in weights.iter().enumerate() {
+                let run = &x[(o * middle + m) * inner + c * width..];
+                sums[..out.len()].iter_mut().zip(run).for_each(|(sum, x)| sum.add_product(w, x));
+            }
+            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum.reduce());
+        });
+    });
+    out
 }
 
 /// See [`crate::Backend::contract_left`].

@@ -1,68 +1,329 @@
 //! Decides the sumcheck of one layer of the fraction tree: compact blocks and single nodes, the padding 0/1 for free.
+//!
+//! The summand is `p0 q1 + q0 s` with `s = p1 + lambda q1`; and `lambda t0 t1 - p0 p1 / lambda` with
+//! `t = q + p / lambda`, which needs one product where all numerators are 1: there `p0` and `p1` are constant along a
+//! row but for its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use ark_bls12_381::Fr;
 use ark_ff::{Field, One, Zero};
-use rayon::prelude::*;
 
-use super::axes::{Axes, fold_values};
-use super::tree::{Dense, Level, node_axes};
-use crate::{Sumcheck, field::eq_at};
+use super::axes::{Axes, by_runs, fold_values, pad_rows};
+use super::runs::{add_scaled, fold_run, pair_sums};
+use super::tree::{Dense, Fractions, Level, node_axes};
+use crate::{Denominators, Sumcheck, field::eq_at};
 
-/// `[p0, s, q0, q1]` with `s = p1 + lambda q1`, so that the summand is `p0 q1 + q0 s`.
+/// Nodes read at a time from the level below.
+const RUN: usize = 512;
+/// Denominators held beside them.
+const STEP: usize = 64;
+
+/// `[p0, s, q0, q1]`.
 type Quad = [Fr; 4];
+
+/// A value along every row: `inner`, but `end` at its last entry.
+#[derive(Clone, Copy)]
+struct Row {
+    inner: Fr,
+    end: Fr,
+}
 
 /// The nodes above one block.
 struct Part {
     axes: Axes,
     offset: u64,
-    values: [Vec<Fr>; 4],
+    state: State,
+}
+
+enum State {
+    /// Nothing bound: the level below, rows of `length`.
+    Below { fractions: Fractions, length: usize, dropped: bool },
+    /// The same, numerators all 1; the denominators are `t`.
+    InversesBelow { fractions: Fractions, length: usize, dropped: bool },
+    Quads([Vec<Fr>; 4]),
+    Inverses { t: [Vec<Fr>; 2], p: [Row; 2] },
 }
 
 /// See [`crate::FractionTree::layer`].
 pub struct Layer {
     rho: Vec<Fr>,
     lambda: Fr,
+    /// 0 where lambda is.
+    inverse: Fr,
     parts: Vec<Part>,
     singles: BTreeMap<u64, Quad>,
 }
 
+/// Every other child of a run of nodes, to `out`: the first (`odd = 0`) or second ones; `missing` where there is none.
+fn children(
+    read: impl Fn(usize, usize, &mut [Fr]),
+    (length, dropped, row_nodes): (usize, bool, usize),
+    (row, nodes, odd): (usize, Range<usize>, usize),
+    missing: Fr,
+    out: &mut [Fr],
+) {
+    if dropped {
+        // The last axis of the level below is one node: a node is a row there.
+        if odd < length {
+            read((row * row_nodes + nodes.start) * length + odd, length, out);
+        } else {
+            out.fill(missing);
+        }
+        return;
+    }
+    let there = ((length + 1 - odd) / 2).min(nodes.end) - nodes.start;
+    if there > 0 {
+        read(row * length + 2 * nodes.start + odd, 2, &mut out[..there]);
+    }
+    out[there..].fill(missing);
+}
+
+impl Row {
+    /// Bind the variable between neighbours in rows of `length`, 0 beyond.
+    fn fold(&mut self, length: usize, r: Fr) {
+        let (low, high) = if length % 2 == 0 { (self.inner, self.end) } else { (self.end, Fr::zero()) };
+        self.end = low + r * (high - low);
+    }
+
+    /// The last pair.
+    fn last(&self, length: usize) -> [Fr; 2] {
+        if length % 2 == 0 { [self.inner, self.end] } else { [self.end, Fr::zero()] }
+    }
+}
+
 impl Part {
-    fn new(block: &Dense, rho: &[Fr], lambda: Fr) -> Part {
-        let (axes, offset) = node_axes(block, rho);
+    fn new(block: Dense, rho: &[Fr], inverse: Fr) -> Part {
+        let (axes, offset) = node_axes(&block, rho);
         let length = *block.lengths.last().expect("a variable");
-        let half = length.div_ceil(2);
-        let size = block.lengths.iter().rev().skip(1).product::<usize>() * half;
-        let value = |k: usize| {
-            (0..size)
-                .into_par_iter()
-                .map(|j| {
-                    let (row, i) = (j / half, j % half);
-                    let child = row * length + 2 * i;
-                    let (p1, q1) =
-                        if 2 * i + 1 < length { block.fractions.at(child + 1) } else { (Fr::zero(), Fr::one()) };
-                    match k {
-                        0 => block.fractions.at(child).0,
-                        1 => p1 + lambda * q1,
-                        2 => block.fractions.at(child).1,
-                        _ => q1,
+        let dropped = *block.bits.last().expect("a variable") == 1;
+        let mut fractions = block.fractions;
+        let state = if !inverse.is_zero() && fractions.are_inverses() {
+            if let Fractions::Leaves { denominators, .. } = &mut fractions {
+                match denominators {
+                    Denominators::Rows { table, .. } => {
+                        *table = table.iter().map(|q| *q + inverse).collect::<Vec<_>>().into();
                     }
-                })
-                .collect()
+                    Denominators::Values(values) => values.iter_mut().for_each(|q| *q += inverse),
+                }
+            }
+            State::InversesBelow { fractions, length, dropped }
+        } else {
+            State::Below { fractions, length, dropped }
         };
-        Part { axes, offset, values: [0, 1, 2, 3].map(value) }
+        Part { axes, offset, state }
+    }
+
+    /// Component `k` (of a quad, or of `t`) of a run of nodes of the level below.
+    fn read(&self, k: usize, lambda: Fr, row: usize, nodes: Range<usize>, out: &mut [Fr]) {
+        let row_nodes = self.axes.last_length();
+        match &self.state {
+            State::Below { fractions, length, dropped } => {
+                let shape = (*length, *dropped, row_nodes);
+                let p = |from: usize, step: usize, out: &mut [Fr]| fractions.numerators_by(from, step, out);
+                let q = |from: usize, step: usize, out: &mut [Fr]| fractions.denominators_by(from, step, out);
+                match k {
+                    0 => children(p, shape, (row, nodes, 0), Fr::zero(), out),
+                    1 => {
+                        children(p, shape, (row, nodes.clone(), 1), Fr::zero(), out);
+                        let mut denominators = [Fr::zero(); STEP];
+                        for (c, out) in out.chunks_mut(STEP).enumerate() {
+                            let start = nodes.start + c * STEP;
+                            let denominators = &mut denominators[..out.len()];
+                            children(q, shape, (row, start..start + out.len(), 1), Fr::one(), denominators);
+                            add_scaled(out, lambda, denominators);
+                        }
+                    }
+                    _ => children(q, shape, (row, nodes, k - 2), Fr::one(), out),
+                }
+            }
+            State::InversesBelow { fractions, length, dropped } => {
+                let t = |from: usize, step: usize, out: &mut [Fr]| fractions.denominators_by(from, step, out);
+                children(t, (*length, *dropped, row_nodes), (row, nodes, k), Fr::one(), out);
+            }
+            State::Quads(_) | State::Inverses { .. } => unreachable!("the level below is gone"),
+        }
+    }
+
+    /// `p0` and `p1` along the rows, where numerators are 1.
+    fn numerators(&self) -> [Row; 2] {
+        match &self.state {
+            State::InversesBelow { length, dropped, .. } => {
+                let one = Row { inner: Fr::one(), end: Fr::one() };
+                let zero = Fr::zero();
+                let second = match (dropped, length % 2) {
+                    (true, 1) => Row { inner: zero, end: zero },
+                    (false, 1) => Row { inner: Fr::one(), end: zero },
+                    _ => one,
+                };
+                [one, second]
+            }
+            State::Inverses { p, .. } => *p,
+            State::Below { .. } | State::Quads(_) => unreachable!("numerators are stored"),
+        }
+    }
+
+    /// `sum w (a1 b1 - a0 b0)` and `sum w (a1 - a0)(b1 - b0)` over the pairs of components `a` and `b`.
+    fn sums(&self, a: usize, b: usize, lambda: Fr, paddings: [Fr; 2]) -> [Fr; 2] {
+        let length = self.axes.last_length();
+        let stored = match &self.state {
+            State::Quads(values) => Some((&values[a], &values[b])),
+            State::Inverses { t, .. } => Some((&t[a], &t[b])),
+            State::Below { .. } | State::InversesBelow { .. } => None,
+        };
+        self.axes.sum(|row, pairs, weights, scratch| {
+            let weights = weights.expect("eq weights on every axis");
+            let nodes = 2 * pairs.start..(2 * pairs.end).min(length);
+            if let Some((a, b)) = stored {
+                let run = row * length + nodes.start..row * length + nodes.end;
+                return pair_sums(&a[run.clone()], &b[run], paddings, Some(weights));
+            }
+            let mut sums = [Fr::zero(); 2];
+            scratch.resize(2 * RUN, Fr::zero());
+            let (first, second) = scratch.split_at_mut(RUN);
+            for start in nodes.clone().step_by(RUN) {
+                let run = start..(start + RUN).min(nodes.end);
+                let (first, second) = (&mut first[..run.len()], &mut second[..run.len()]);
+                self.read(a, lambda, row, run.clone(), first);
+                self.read(b, lambda, row, run.clone(), second);
+                let part = pair_sums(first, second, paddings, Some(&weights[(start - nodes.start) / 2..]));
+                sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            }
+            sums
+        })
+    }
+
+    fn round(&self, lambda: Fr, inverse: Fr) -> [Fr; 2] {
+        match &self.state {
+            State::Below { .. } | State::Quads(_) => {
+                let one = self.sums(0, 3, lambda, [Fr::zero(), Fr::one()]);
+                let two = self.sums(2, 1, lambda, [Fr::one(), lambda]);
+                [one[0] + two[0], one[1] + two[1]]
+            }
+            State::InversesBelow { .. } | State::Inverses { .. } => {
+                let sums = self.sums(0, 1, lambda, [Fr::one(); 2]);
+                // p0 p1 changes at the last pair of a row only.
+                let length = self.axes.last_length();
+                let [[a0, a1], [b0, b1]] = self.numerators().map(|p| p.last(length));
+                let weight = inverse * self.axes.weight_of_last_pairs();
+                [
+                    lambda * sums[0] - weight * (a1 * b1 - a0 * b0),
+                    lambda * sums[1] - weight * (a1 - a0) * (b1 - b0),
+                ]
+            }
+        }
+    }
+
+    fn bind(&mut self, r: Fr, lambda: Fr, inverse: Fr) {
+        let length = self.axes.last_length();
+        let half = length.div_ceil(2);
+        let rows = self.axes.size() / length;
+        // Component k of the level below, folded.
+        let folded = |part: &Part, k: usize, padding: Fr| {
+            by_runs(rows, half, |row, pairs, out, below| {
+                below.resize(2 * RUN, Fr::zero());
+                let nodes = 2 * pairs.start..(2 * pairs.end).min(length);
+                let below = &mut below[..nodes.len()];
+                for (c, below) in below.chunks_mut(RUN).enumerate() {
+                    let start = nodes.start + c * RUN;
+                    part.read(k, lambda, row, start..start + below.len(), below);
+                }
+                fold_run(below, r, padding, out);
+            })
+        };
+        let paddings = padding(lambda);
+        let state = match &mut self.state {
+            State::Quads(values) => {
+                for (values, padding) in values.iter_mut().zip(paddings) {
+                    *values = fold_values(values, length, r, padding);
+                }
+                None
+            }
+            State::Inverses { t, p } => {
+                t.iter_mut().for_each(|t| *t = fold_values(t, length, r, Fr::one()));
+                p.iter_mut().for_each(|p| p.fold(length, r));
+                None
+            }
+            State::Below { .. } => {
+                self.axes.join();
+                Some(State::Quads([0, 1, 2, 3].map(|k: usize| folded(self, k, paddings[k]))))
+            }
+            State::InversesBelow { .. } => {
+                let mut p = self.numerators();
+                p.iter_mut().for_each(|p| p.fold(length, r));
+                Some(State::Inverses { t: [0, 1].map(|k: usize| folded(self, k, Fr::one())), p })
+            }
+        };
+        if let Some(state) = state {
+            self.state = state;
+        }
+        let axes = self.axes.bits().len();
+        self.axes.fold();
+        if self.axes.bits().len() < axes {
+            if let State::Inverses { p, .. } = &mut self.state {
+                // Rows are now entries of the axis before, each with the value of its one entry.
+                p.iter_mut().for_each(|p| p.inner = p.end);
+            }
+        }
+        self.offset /= 2;
+        while let Some((length, full)) = self.axes.short_rows() {
+            self.store_quads(lambda, inverse);
+            if let State::Quads(values) = &mut self.state {
+                for (values, padding) in values.iter_mut().zip(paddings) {
+                    *values = pad_rows(values, length, full, padding);
+                }
+            }
+            self.axes.fill_rows();
+        }
+    }
+
+    /// Write out numerators that were constant along rows.
+    fn store_quads(&mut self, lambda: Fr, inverse: Fr) {
+        let State::Inverses { t, p } = &mut self.state else { return };
+        let length = self.axes.last_length();
+        let p = p.map(|p| {
+            let entry = |i: usize| if (i + 1) % length == 0 { p.end } else { p.inner };
+            (0..t[0].len()).map(entry).collect::<Vec<_>>()
+        });
+        for (t, p) in t.iter_mut().zip(&p) {
+            add_scaled(t, -inverse, p);
+        }
+        let [q0, q1] = std::mem::take(t);
+        let [p0, mut s] = p;
+        add_scaled(&mut s, lambda, &q1);
+        self.state = State::Quads([p0, s, q0, q1]);
+        self.axes.join();
+    }
+
+    /// The only node left.
+    fn single(&self, lambda: Fr, inverse: Fr) -> Quad {
+        match &self.state {
+            State::Quads(values) => [0, 1, 2, 3].map(|k: usize| values[k][0]),
+            State::Below { .. } => [0, 1, 2, 3].map(|k| self.read_one(k, lambda)),
+            State::Inverses { .. } | State::InversesBelow { .. } => {
+                let t = match &self.state {
+                    State::Inverses { t, .. } => [t[0][0], t[1][0]],
+                    _ => [self.read_one(0, lambda), self.read_one(1, lambda)],
+                };
+                let [p0, p1] = self.numerators().map(|p| p.end);
+                let (q0, q1) = (t[0] - inverse * p0, t[1] - inverse * p1);
+                [p0, p1 + lambda * q1, q0, q1]
+            }
+        }
+    }
+
+    fn read_one(&self, k: usize, lambda: Fr) -> Fr {
+        let mut out = [Fr::zero()];
+        self.read(k, lambda, 0, 0..1, &mut out);
+        out[0]
     }
 }
 
 /// Contributions of one pair of nodes: `g(1) - g(0)` and the square coefficient.
-#[inline(always)]
-fn pair(low: Quad, high: Quad) -> [Fr; 2] {
-    let [p0, s, q0, q1] = low;
-    let g0 = Fr::sum_of_products(&[p0, q0], &[q1, s]);
-    let g1 = Fr::sum_of_products(&[high[0], high[2]], &[high[3], high[1]]);
-    let square = Fr::sum_of_products(&[high[0] - p0, high[2] - q0], &[high[3] - q1, high[1] - s]);
-    [g1 - g0, square]
+fn pair([p0, s, q0, q1]: Quad, [p0_, s_, q0_, q1_]: Quad) -> [Fr; 2] {
+    let rise = p0_ * q1_ + q0_ * s_ - p0 * q1 - q0 * s;
+    [rise, (p0_ - p0) * (q1_ - q1) + (q0_ - q0) * (s_ - s)]
 }
 
 fn padding(lambda: Fr) -> Quad {
@@ -70,27 +331,29 @@ fn padding(lambda: Fr) -> Quad {
 }
 
 impl Layer {
-    pub fn new(children: Level, rho: &[Fr], lambda: Fr) -> Layer {
-        let mut layer = Layer { rho: rho.to_vec(), lambda, parts: Vec::new(), singles: BTreeMap::new() };
-        for address in children.singles.keys().map(|address| address / 2).collect::<std::collections::BTreeSet<_>>() {
-            let child = |k: u64| children.singles.get(&(2 * address + k)).copied().unwrap_or((Fr::zero(), Fr::one()));
+    pub fn new(below: Level, rho: &[Fr], lambda: Fr) -> Layer {
+        let inverse = lambda.inverse().unwrap_or_else(Fr::zero);
+        let mut layer = Layer { rho: rho.to_vec(), lambda, inverse, parts: Vec::new(), singles: BTreeMap::new() };
+        for address in below.singles.keys().map(|address| address / 2).collect::<BTreeSet<_>>() {
+            let child = |k: u64| below.singles.get(&(2 * address + k)).copied().unwrap_or((Fr::zero(), Fr::one()));
             let ((p0, q0), (p1, q1)) = (child(0), child(1));
             layer.singles.insert(address, [p0, p1 + lambda * q1, q0, q1]);
         }
-        for block in children.blocks {
-            layer.parts.push(Part::new(&block, rho, lambda));
-        }
+        layer.parts = below.blocks.into_iter().map(|block| Part::new(block, rho, inverse)).collect();
         layer.settle();
         layer
     }
 
     /// Parts without variables become single nodes.
     fn settle(&mut self) {
-        let (bound, parts) = std::mem::take(&mut self.parts).into_iter().partition(|part| part.axes.is_bound());
-        self.parts = parts;
-        for part in bound as Vec<Part> {
-            self.singles.insert(part.offset, part.values.map(|values| values[0]));
-        }
+        let (lambda, inverse, singles) = (self.lambda, self.inverse, &mut self.singles);
+        self.parts.retain(|part| {
+            let bound = part.axes.is_bound();
+            if bound {
+                singles.insert(part.offset, part.single(lambda, inverse));
+            }
+            !bound
+        });
     }
 
     /// The pairs of single nodes, by the address of the pair.
@@ -114,19 +377,8 @@ impl Sumcheck for Layer {
             sums.iter_mut().zip(pair(low, high)).for_each(|(sum, part)| *sum += weight * part);
         }
         for part in &self.parts {
-            let length = part.axes.last_length();
-            let quad = |index: usize| [0, 1, 2, 3].map(|k: usize| part.values[k][index]);
-            let partial = part.axes.sum(|row, pairs, weights| {
-                let weights = weights.expect("eq weights on every axis");
-                let mut sums = [Fr::zero(); 2];
-                for (i, weight) in pairs.zip(weights) {
-                    let low = row * length + 2 * i;
-                    let high = if 2 * i + 1 < length { quad(low + 1) } else { padding(self.lambda) };
-                    sums.iter_mut().zip(pair(quad(low), high)).for_each(|(sum, part)| *sum += *weight * part);
-                }
-                sums
-            });
-            sums.iter_mut().zip(partial).for_each(|(sum, part)| *sum += part);
+            let terms = part.round(self.lambda, self.inverse);
+            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
         }
         (sums[0] - sums[1], sums[1])
     }
@@ -135,15 +387,7 @@ impl Sumcheck for Layer {
         let fold = |[low, high]: [Quad; 2]| [0, 1, 2, 3].map(|k: usize| low[k] + r * (high[k] - low[k]));
         self.singles = self.single_pairs().into_iter().map(|(address, pair)| (address, fold(pair))).collect();
         self.rho.pop().expect("a variable is left");
-        let padding = padding(self.lambda);
-        for part in &mut self.parts {
-            let length = part.axes.last_length();
-            for (values, padding) in part.values.iter_mut().zip(padding) {
-                *values = fold_values(values, length, r, padding);
-            }
-            part.axes.fold();
-            part.offset /= 2;
-        }
+        self.parts.iter_mut().for_each(|part| part.bind(r, self.lambda, self.inverse));
         self.settle();
     }
 

@@ -4,7 +4,7 @@
 //! gathers `limb * x`, at most `2^46`, so [`TERMS`] terms stay below `2^62`.
 
 use ark_bls12_381::Fr;
-use ark_ff::{BigInt, PrimeField};
+use ark_ff::{BigInt, BigInteger, PrimeField};
 
 /// Limbs of an element.
 pub const LIMBS: usize = 8;
@@ -38,13 +38,24 @@ pub fn gather(lanes: &[i64; LIMBS]) -> Fr {
         words[k] = sum as u64;
         carry = sum >> 64;
     }
-    // What is left above 2^256 = R is a small integer in Montgomery form.
-    let mut low = BigInt::new(words);
-    while low >= Fr::MODULUS {
-        ark_ff::BigInteger::sub_with_borrow(&mut low, &Fr::MODULUS);
+    // The quotient by p, at most one off: it has fewer than 36 bits, and floats hold 53.
+    let top = (carry as i64) as f64 * 18_446_744_073_709_551_616.0 + words[3] as f64;
+    let quotient = (top * (1.0 / Fr::MODULUS.0[3] as f64)).floor() as i64;
+    let mut borrow = 0i128;
+    for (word, p) in words.iter_mut().zip(Fr::MODULUS.0) {
+        let difference = i128::from(*word) - i128::from(quotient) * i128::from(p) + borrow;
+        *word = difference as u64;
+        borrow = difference >> 64;
     }
-    // The lanes are below 2^63 in size, so the carry is below 2^32.
-    Fr::new_unchecked(low) + Fr::from(carry as i64)
+    let mut above = carry + borrow;
+    let mut rest = BigInt::new(words);
+    while above < 0 {
+        above += i128::from(rest.add_with_carry(&Fr::MODULUS));
+    }
+    while above > 0 || rest >= Fr::MODULUS {
+        above -= i128::from(rest.sub_with_borrow(&Fr::MODULUS));
+    }
+    Fr::new_unchecked(rest)
 }
 
 /// The limbs of a run of weights, one plane a limb, padded so that whole vectors can be read to the end.
@@ -90,23 +101,27 @@ pub fn dot(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
     dot_lanes(x, weights, start)
 }
 
-/// `out[i] = sum_m limbs[m] rows[m][column + i]` for `i < width <= TILE`, as lanes `[k][i]`; at most [`TERMS`] rows.
+/// Lanes `[limb][column]` of one tile of columns.
+pub type Tile = [[i64; TILE]; LIMBS];
+
+/// `tiles[t][k][i] += sum_m limbs[m][k] rows[m][TILE t + i]`, all rows of one length, the last tile maybe cut short.
+/// At most [`TERMS`] rows may be added to a tile in all.
 #[inline]
-pub fn axpy(rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize, width: usize) -> [[i64; TILE]; LIMBS] {
-    assert!(rows.len() <= TERMS && rows.len() == limbs.len() && width <= TILE, "one weight a row");
+pub fn axpy(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
+    assert!(rows.len() == limbs.len(), "one weight a row");
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")
         {
             // SAFETY: the features are there.
-            return unsafe { wide::axpy(rows, limbs, column, width) };
+            return unsafe { wide::axpy(rows, limbs, tiles) };
         }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the feature is there.
-            return unsafe { axpy_avx2(rows, limbs, column, width) };
+            return unsafe { axpy_avx2(rows, limbs, tiles) };
         }
     }
-    axpy_lanes(rows, limbs, column, width)
+    axpy_lanes(rows, limbs, tiles)
 }
 
 #[inline(always)]
@@ -119,17 +134,18 @@ fn dot_lanes(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
 }
 
 #[inline(always)]
-fn axpy_lanes(rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize, width: usize) -> [[i64; TILE]; LIMBS] {
-    let mut lanes = [[0; TILE]; LIMBS];
-    for (row, limbs) in rows.iter().zip(limbs) {
-        let mut x = [0i16; TILE];
-        x[..width].copy_from_slice(&row[column..column + width]);
-        for (lane, limb) in lanes.iter_mut().zip(limbs) {
-            let limb = i64::from(*limb as i32);
-            lane.iter_mut().zip(x).for_each(|(lane, x)| *lane += limb * i64::from(x));
+fn axpy_lanes(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
+    for (t, tile) in tiles.iter_mut().enumerate() {
+        for (row, limbs) in rows.iter().zip(limbs) {
+            let run = &row[t * TILE..((t + 1) * TILE).min(row.len())];
+            let mut x = [0i16; TILE];
+            x[..run.len()].copy_from_slice(run);
+            for (lane, limb) in tile.iter_mut().zip(limbs) {
+                let limb = i64::from(*limb as i32);
+                lane.iter_mut().zip(x).for_each(|(lane, x)| *lane += limb * i64::from(x));
+            }
         }
     }
-    lanes
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -140,8 +156,8 @@ fn dot_avx2(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn axpy_avx2(rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize, width: usize) -> [[i64; TILE]; LIMBS] {
-    axpy_lanes(rows, limbs, column, width)
+fn axpy_avx2(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
+    axpy_lanes(rows, limbs, tiles)
 }
 
 /// The same in 512-bit vectors, with masked loads at the ends.
@@ -149,7 +165,7 @@ fn axpy_avx2(rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize, width: usiz
 mod wide {
     use std::arch::x86_64::*;
 
-    use super::{LIMBS, Planes, TILE};
+    use super::{LIMBS, Planes, TILE, Tile};
 
     /// # Safety
     /// `start + x.len()` is at most the padded number of weights.
@@ -175,30 +191,37 @@ mod wide {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub fn axpy(rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize, width: usize) -> [[i64; TILE]; LIMBS] {
-        let mut low = [_mm512_setzero_si512(); LIMBS];
-        let mut high = [_mm512_setzero_si512(); LIMBS];
-        let mask = (0xffffu32 >> (16 - width)) as u16;
-        for (row, limbs) in rows.iter().zip(limbs) {
-            let values = &row[column..column + width];
-            // SAFETY: the mask keeps the load inside values.
-            let values = unsafe { _mm256_maskz_loadu_epi16(mask, values.as_ptr()) };
-            let first = _mm512_cvtepi16_epi64(_mm256_castsi256_si128(values));
-            let second = _mm512_cvtepi16_epi64(_mm256_extracti128_si256(values, 1));
+    pub fn axpy(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
+        for (t, tile) in tiles.iter_mut().enumerate() {
+            let mut low = [_mm512_setzero_si512(); LIMBS];
+            let mut high = [_mm512_setzero_si512(); LIMBS];
             for k in 0..LIMBS {
-                let limb = _mm512_set1_epi64(limbs[k]);
-                low[k] = _mm512_add_epi64(low[k], _mm512_mul_epi32(limb, first));
-                high[k] = _mm512_add_epi64(high[k], _mm512_mul_epi32(limb, second));
+                // SAFETY: two vectors of 8 lanes fill a row of the tile.
+                unsafe {
+                    low[k] = _mm512_loadu_si512(tile[k].as_ptr().cast());
+                    high[k] = _mm512_loadu_si512(tile[k].as_ptr().add(8).cast());
+                }
+            }
+            for (row, limbs) in rows.iter().zip(limbs) {
+                let run = &row[t * TILE..((t + 1) * TILE).min(row.len())];
+                let mask = (0xffffu32 >> (16 - run.len())) as u16;
+                // SAFETY: the mask keeps the load inside the run.
+                let values = unsafe { _mm256_maskz_loadu_epi16(mask, run.as_ptr()) };
+                let first = _mm512_cvtepi16_epi64(_mm256_castsi256_si128(values));
+                let second = _mm512_cvtepi16_epi64(_mm256_extracti128_si256(values, 1));
+                for k in 0..LIMBS {
+                    let limb = _mm512_set1_epi64(limbs[k]);
+                    low[k] = _mm512_add_epi64(low[k], _mm512_mul_epi32(limb, first));
+                    high[k] = _mm512_add_epi64(high[k], _mm512_mul_epi32(limb, second));
+                }
+            }
+            for k in 0..LIMBS {
+                // SAFETY: as above.
+                unsafe {
+                    _mm512_storeu_si512(tile[k].as_mut_ptr().cast(), low[k]);
+                    _mm512_storeu_si512(tile[k].as_mut_ptr().add(8).cast(), high[k]);
+                }
             }
         }
-        std::array::from_fn(|k| {
-            let mut lanes = [0i64; TILE];
-            // SAFETY: two vectors of 8 lanes fill the tile.
-            unsafe {
-                _mm512_storeu_si512(lanes.as_mut_ptr().cast(), low[k]);
-                _mm512_storeu_si512(lanes.as_mut_ptr().add(8).cast(), high[k]);
-            }
-            lanes
-        })
     }
 }

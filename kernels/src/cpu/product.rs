@@ -4,7 +4,8 @@ use ark_bls12_381::Fr;
 use ark_ff::{One, Zero};
 use rayon::prelude::*;
 
-use super::axes::{Axes, fold_values};
+use super::axes::{Axes, fold_values, pad_rows};
+use super::runs::pair_sums;
 use crate::Sumcheck;
 
 /// `sum_x w(x) a(x) b(x)` over compact tensors.
@@ -27,30 +28,19 @@ impl Product {
         let axes = Axes::new(lengths, bits, eq, Fr::one());
         assert_eq!(a.len(), axes.size(), "a tensor has its shape");
         assert!(b.as_ref().is_none_or(|b| b.len() == a.len()), "a tensor has its shape");
-        Product { axes, a, b }
+        let mut product = Product { axes, a, b };
+        product.fill_short_rows();
+        product
     }
-}
 
-/// `(sum w g1 - g0, sum w dA dB)` over a run of pairs, `g = a b`.
-fn pair_sums(a: &[Fr], b: &[Fr], weights: Option<&[Fr]>) -> [Fr; 2] {
-    let mut sums = [Fr::zero(); 2];
-    for (i, (a, b)) in a.chunks(2).zip(b.chunks(2)).enumerate() {
-        let (a0, b0) = (a[0], b[0]);
-        let (a1, b1) = if a.len() == 2 { (a[1], b[1]) } else { (Fr::zero(), Fr::zero()) };
-        let difference = a1 * b1 - a0 * b0;
-        let square = (a1 - a0) * (b1 - b0);
-        match weights {
-            Some(weights) => {
-                sums[0] += weights[i] * difference;
-                sums[1] += weights[i] * square;
+    fn fill_short_rows(&mut self) {
+        while let Some((length, full)) = self.axes.short_rows() {
+            for values in std::iter::once(&mut self.a).chain(&mut self.b) {
+                *values = pad_rows(values, length, full, Fr::zero());
             }
-            None => {
-                sums[0] += difference;
-                sums[1] += square;
-            }
+            self.axes.fill_rows();
         }
     }
-    sums
 }
 
 impl Sumcheck for Product {
@@ -59,9 +49,9 @@ impl Sumcheck for Product {
     fn round(&mut self) -> (Fr, Fr) {
         let length = self.axes.last_length();
         let (a, b) = (&self.a, self.b.as_ref().unwrap_or(&self.a));
-        let [difference, c2] = self.axes.sum(|row, pairs, weights| {
+        let [difference, c2] = self.axes.sum(|row, pairs, weights, _| {
             let run = row * length + 2 * pairs.start..row * length + (2 * pairs.end).min(length);
-            pair_sums(&a[run.clone()], &b[run], weights)
+            pair_sums(&a[run.clone()], &b[run], [Fr::zero(); 2], weights)
         });
         (difference - c2, c2)
     }
@@ -73,6 +63,7 @@ impl Sumcheck for Product {
             *b = fold_values(b, length, r, Fr::zero());
         }
         self.axes.fold();
+        self.fill_short_rows();
     }
 
     fn finish(self) -> (Fr, Fr) {
@@ -107,7 +98,7 @@ impl Sumcheck for Pairs {
             .tables
             .par_iter()
             .flat_map(|(a, b)| a.par_chunks(2048).zip(b.par_chunks(2048)))
-            .map(|(a, b)| pair_sums(a, b, None))
+            .map(|(a, b)| pair_sums(a, b, [Fr::zero(); 2], None))
             .reduce(|| [Fr::zero(); 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
         (difference - c2, c2)
     }

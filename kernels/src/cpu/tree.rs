@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use ark_bls12_381::Fr;
-use ark_ff::{Field, One, Zero};
+use ark_ff::{One, Zero};
 use rayon::prelude::*;
 
-use super::axes::{Axes, eq_axes};
+use super::axes::{Axes, eq_axes, pad_rows};
 use super::layer::Layer;
+use super::runs::merge_run;
 use crate::{Block, Denominators, FractionTree, Numerators};
 
 /// The fractions of one block at one level.
@@ -18,23 +19,55 @@ pub enum Fractions {
 
 impl Fractions {
     /// The fraction at a flat index.
-    #[inline(always)]
     pub fn at(&self, index: usize) -> (Fr, Fr) {
+        let (mut p, mut q) = ([Fr::zero()], [Fr::zero()]);
+        self.numerators(index, &mut p);
+        self.denominators(index, &mut q);
+        (p[0], q[0])
+    }
+
+    /// Whether all numerators are 1.
+    pub fn are_inverses(&self) -> bool {
+        matches!(self, Fractions::Leaves { numerators: Numerators::One, .. })
+    }
+
+    /// The numerators from a flat index on.
+    pub fn numerators(&self, from: usize, out: &mut [Fr]) {
+        self.numerators_by(from, 1, out);
+    }
+
+    /// The denominators from a flat index on.
+    pub fn denominators(&self, from: usize, out: &mut [Fr]) {
+        self.denominators_by(from, 1, out);
+    }
+
+    /// Every `step`-th numerator from a flat index on.
+    pub fn numerators_by(&self, from: usize, step: usize, out: &mut [Fr]) {
         match self {
-            Fractions::Nodes { p, q } => (p[index], q[index]),
-            Fractions::Leaves { numerators, denominators } => {
-                let p = match numerators {
-                    Numerators::One => Fr::one(),
-                    Numerators::Values(values) => values[index],
-                };
-                let q = match denominators {
-                    Denominators::Rows { rows, table } => table[rows[index] as usize],
-                    Denominators::Values(values) => values[index],
-                };
-                (p, q)
+            Fractions::Leaves { numerators: Numerators::One, .. } => out.fill(Fr::one()),
+            Fractions::Nodes { p: values, .. } | Fractions::Leaves { numerators: Numerators::Values(values), .. } => {
+                copy_by(&values[from..], step, out)
             }
         }
     }
+
+    /// Every `step`-th denominator from a flat index on.
+    pub fn denominators_by(&self, from: usize, step: usize, out: &mut [Fr]) {
+        match self {
+            Fractions::Leaves { denominators: Denominators::Rows { rows, table }, .. } => {
+                let rows = rows[from..].iter().step_by(step);
+                out.iter_mut().zip(rows).for_each(|(out, row)| *out = table[*row as usize]);
+            }
+            Fractions::Nodes { q: values, .. }
+            | Fractions::Leaves { denominators: Denominators::Values(values), .. } => {
+                copy_by(&values[from..], step, out)
+            }
+        }
+    }
+}
+
+fn copy_by(values: &[Fr], step: usize, out: &mut [Fr]) {
+    out.iter_mut().zip(values.iter().step_by(step)).for_each(|(out, value)| *out = *value);
 }
 
 /// A block at one level: at `offset`, with at least one variable inside.
@@ -60,7 +93,7 @@ pub struct Tree {
 }
 
 fn merge((p0, q0): (Fr, Fr), (p1, q1): (Fr, Fr)) -> (Fr, Fr) {
-    (Fr::sum_of_products(&[p0, p1], &[q1, q0]), q0 * q1)
+    (p0 * q1 + p1 * q0, q0 * q1)
 }
 
 impl Level {
@@ -117,31 +150,16 @@ impl Level {
         }
         for block in &self.blocks {
             let length = *block.lengths.last().expect("a variable");
-            let half = length.div_ceil(2);
             let rows = block.lengths.iter().rev().skip(1).product::<usize>();
-            let mut p = vec![Fr::zero(); rows * half];
-            let mut q = vec![Fr::zero(); rows * half];
-            // Runs of nodes of one row.
-            let run = half.min(4096);
-            let runs = half.div_ceil(run);
-            let node = |row: usize, i: usize| {
-                let left = block.fractions.at(row * length + 2 * i);
-                if 2 * i + 1 < length { merge(left, block.fractions.at(row * length + 2 * i + 1)) } else { left }
-            };
-            if runs == 1 {
-                p.par_chunks_mut(half).zip(q.par_chunks_mut(half)).enumerate().with_min_len((2048 / half).max(1)).for_each(
-                    |(row, (p, q))| (0..half).for_each(|i| (p[i], q[i]) = node(row, i)),
-                );
-            } else {
-                for (row, (p, q)) in p.chunks_mut(half).zip(q.chunks_mut(half)).enumerate() {
-                    p.par_chunks_mut(run).zip(q.par_chunks_mut(run)).enumerate().for_each(|(c, (p, q))| {
-                        (0..p.len()).for_each(|i| (p[i], q[i]) = node(row, c * run + i))
-                    });
-                }
-            }
+            let (mut p, mut q) = sum_pairs(&block.fractions, rows, length);
             let points = block.bits.iter().map(|_| None).collect();
             let mut axes = Axes::new(&block.lengths, &block.bits, points, Fr::one());
             axes.fold();
+            while let Some((length, full)) = axes.short_rows() {
+                p = pad_rows(&p, length, full, Fr::zero());
+                q = pad_rows(&q, length, full, Fr::one());
+                axes.fill_rows();
+            }
             level.place(Dense {
                 offset: block.offset / 2,
                 lengths: axes.lengths(),
@@ -151,6 +169,40 @@ impl Level {
         }
         level
     }
+}
+
+/// Add the neighbours of each row of `length` fractions.
+fn sum_pairs(fractions: &Fractions, rows: usize, length: usize) -> (Vec<Fr>, Vec<Fr>) {
+    const RUN: usize = 512;
+    const TASK: usize = 4096;
+    let half = length.div_ceil(2);
+    let (mut p, mut q) = (vec![Fr::zero(); rows * half], vec![Fr::zero(); rows * half]);
+    let part = |row: usize, start: usize, p: &mut [Fr], q: &mut [Fr], children: &mut Vec<Fr>| {
+        for (c, (p, q)) in p.chunks_mut(RUN).zip(q.chunks_mut(RUN)).enumerate() {
+            let first = 2 * (start + c * RUN);
+            let count = (2 * p.len()).min(length - first);
+            let from = row * length + first;
+            if let Fractions::Nodes { p: below_p, q: below_q } = fractions {
+                merge_run(&below_p[from..from + count], &below_q[from..from + count], p, q);
+                continue;
+            }
+            children.resize(4 * RUN, Fr::zero());
+            let (below_p, below_q) = children.split_at_mut(2 * RUN);
+            fractions.numerators(from, &mut below_p[..count]);
+            fractions.denominators(from, &mut below_q[..count]);
+            merge_run(&below_p[..count], &below_q[..count], p, q);
+        }
+    };
+    if half >= TASK {
+        for (row, (p, q)) in p.chunks_mut(half).zip(q.chunks_mut(half)).enumerate() {
+            let parts = p.par_chunks_mut(TASK).zip(q.par_chunks_mut(TASK)).enumerate();
+            parts.for_each_init(Vec::new, |children, (c, (p, q))| part(row, c * TASK, p, q, children));
+        }
+    } else {
+        let rows = p.par_chunks_mut(half).zip(q.par_chunks_mut(half)).enumerate().with_min_len(TASK / half);
+        rows.for_each_init(Vec::new, |children, (row, (p, q))| part(row, 0, p, q, children));
+    }
+    (p, q)
 }
 
 impl Tree {

@@ -1,0 +1,174 @@
+use super::interpret::{exists, lookup_values, zero_value};
+use super::*;
+use crate::quantise::{Tiny, tiny};
+use ark_ff::{AdditiveGroup, PrimeField};
+use std::ops::ControlFlow;
+use zkllm_verifier::Fr;
+use zkllm_verifier::card::Card;
+use zkllm_verifier::program::{Origin, Program};
+use zkllm_verifier::statement::Statement;
+
+fn shapes() -> Vec<Tiny> {
+    let base = Tiny::default();
+    vec![
+        base,
+        Tiny { tied: false, biases: true, ..base },
+        Tiny { layers: 1, kv_heads: 1, group: 1, pairs: 1, width: 3, hidden: 5, vocabulary: 11, ..base },
+        Tiny { layers: 2, kv_heads: 3, group: 1, pairs: 2, digit_bits: 4, biases: true, ..base },
+        Tiny { layers: 5, kv_heads: 1, group: 2, width: 9, digit_bits: 9, tied: false, ..base },
+    ]
+}
+
+/// A model, its greedy answer to a prompt, the program and the trace.
+fn answered(seed: u64, shape: Tiny) -> (Card, Columns, Statement, Program, Trace) {
+    let (card, columns) = tiny(seed, shape).unwrap();
+    let prompt: Vec<u32> = (0..5).map(|step| (seed as u32 + step * 3) % card.vocabulary).collect();
+    let answer = generate(&card, &columns, &prompt, 4, &[], |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(answer.len(), 4);
+    let statement = Statement::new(&card, [prompt, answer].concat(), 5).unwrap();
+    let program = Program::new(&card, &statement).unwrap();
+    let trace = trace(&program, &columns).unwrap();
+    (card, columns, statement, program, trace)
+}
+
+#[test]
+fn every_lookup_is_in_its_table_and_every_zero_is_zero_by_the_definitions() {
+    for (seed, shape) in shapes().into_iter().enumerate() {
+        let (_, _, _, program, trace) = answered(seed as u64, shape);
+        for (id, lookup) in program.lookups.iter().enumerate() {
+            let outputs = program.tables[lookup.table].outputs();
+            for (index, &row) in trace.lookups[id].iter().enumerate() {
+                if !exists(&program, &lookup.axes, lookup.causal, index) {
+                    continue;
+                }
+                let values = lookup_values(&program, &trace.columns[..], lookup, index);
+                assert!(Fr::from(row).into_bigint() < Fr::from(1u64 << program.tables[lookup.table].bits()).into_bigint());
+                assert_eq!(values[0], Fr::from(row), "{} at {index}", lookup.name);
+                assert_eq!(values.len(), outputs.len() + 1);
+                for (value, output) in values[1..].iter().zip(&outputs) {
+                    assert_eq!(*value, Fr::from(output[row as usize]), "{} at {index}", lookup.name);
+                }
+            }
+        }
+        for zero in &program.zeros {
+            for index in 0..program.lengths(&zero.axes).iter().product() {
+                assert_eq!(zero_value(&program, &trace.columns[..], zero, index), Fr::ZERO, "{} at {index}", zero.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn multiplicities_count_the_rows() {
+    let (_, _, _, program, trace) = answered(7, Tiny::default());
+    let mut counts: Vec<Vec<u32>> = trace.multiplicities.iter().map(|rows| vec![0; rows.len()]).collect();
+    for (lookup, rows) in program.lookups.iter().zip(&trace.lookups) {
+        for (index, &row) in rows.iter().enumerate() {
+            if exists(&program, &lookup.axes, lookup.causal, index) {
+                counts[lookup.table][row as usize] += 1;
+            }
+        }
+    }
+    assert_eq!(counts, trace.multiplicities);
+    for (id, column) in program.columns.iter().enumerate() {
+        assert_eq!(trace.columns[id].len(), program.lengths(&column.axes).iter().product::<usize>(), "{}", column.name);
+        if let Origin::Multiplicity(table) = column.origin {
+            assert_eq!(trace.columns[id].to_vec(), counts[table].iter().map(|&m| i64::from(m)).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn causal_columns_are_zero_where_no_pair_exists() {
+    let (_, _, _, program, trace) = answered(3, Tiny::default());
+    let mut seen = 0;
+    for (column, values) in program.columns.iter().zip(&trace.columns).filter(|(column, _)| column.causal) {
+        for index in (0..values.len()).filter(|&index| !exists(&program, &column.axes, true, index)) {
+            assert_eq!(values.get(index), 0);
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn tokens_made_one_by_one_are_those_of_a_whole_inference() {
+    for (seed, shape) in shapes().into_iter().enumerate() {
+        // `trace` refuses any other token, so the answer is the batch's too; a shorter answer is its beginning.
+        let (card, columns, statement, _, _) = answered(seed as u64 + 20, shape);
+        let short = generate(&card, &columns, &statement.tokens()[..5], 2, &[], |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(short, statement.tokens()[5..7]);
+    }
+}
+
+#[test]
+fn generation_stops_when_told() {
+    let (card, columns, statement, _, _) = answered(1, Tiny::default());
+    let (prompt, answer) = statement.tokens().split_at(5);
+    let stopped = generate(&card, &columns, prompt, 4, &answer[..1], |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(stopped, answer[..1]);
+    let mut seen = Vec::new();
+    let broken = generate(&card, &columns, prompt, 4, &[], |token| {
+        seen.push(token);
+        if seen.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!(broken.unwrap(), answer[..2]);
+    assert_eq!(seen, answer[..2]);
+}
+
+#[test]
+fn a_token_that_is_not_greedy_is_named() {
+    let (card, columns, statement, _, _) = answered(2, Tiny::default());
+    for position in 5..9 {
+        let mut tokens = statement.tokens().to_vec();
+        let greedy = tokens[position];
+        tokens[position] = (greedy + 1) % card.vocabulary;
+        let token = tokens[position];
+        let program = Program::new(&card, &Statement::new(&card, tokens, 5).unwrap()).unwrap();
+        assert_eq!(trace(&program, &columns).unwrap_err(), InferError::NotGreedy { position, token, greedy });
+    }
+}
+
+#[test]
+fn a_value_out_of_range_is_named() {
+    let (card, columns, statement, program, whole) = answered(4, Tiny::default());
+    let query = program.columns.iter().position(|column| column.name == "query").unwrap();
+    let (least, greatest) = whole.columns[query].range();
+    let needed = 65 - least.unsigned_abs().max(greatest.unsigned_abs()).leading_zeros();
+    let mut narrow = card.clone();
+    narrow.precision.query_bits = needed - 2;
+    let program = Program::new(&narrow, &statement).unwrap();
+    match trace(&program, &columns).unwrap_err() {
+        InferError::OutOfRange { site, layer: Some(_), position: Some(_), needed_bits } => {
+            assert!(site.starts_with("query") || site.starts_with("key"), "{site}");
+            assert!(needed_bits > narrow.precision.query_bits && needed_bits <= card.precision.query_bits);
+        }
+        other => panic!("{other}"),
+    }
+    let mut narrow = card.clone();
+    narrow.precision.gap_bits = 1;
+    let program = Program::new(&narrow, &statement).unwrap();
+    assert!(matches!(trace(&program, &columns).unwrap_err(), InferError::OutOfRange { .. }));
+}
+
+#[test]
+fn columns_of_another_model_are_refused() {
+    let (card, _, statement, program, _) = answered(4, Tiny::default());
+    let (_, other) = tiny(4, Tiny { width: 7, ..Tiny::default() }).unwrap();
+    assert!(matches!(trace(&program, &other), Err(InferError::Column { .. })));
+    assert_eq!(card.vocabulary, 19);
+    assert_eq!(statement.prompt_length(), 5);
+}
+
+#[test]
+fn any_token_stays_in_range() {
+    for seed in 0..20 {
+        let (card, columns) = tiny(seed, Tiny::default()).unwrap();
+        for first in 0..card.vocabulary {
+            let prompt: Vec<u32> = (0..7).map(|step| (first * 5 + step * (first + 1)) % card.vocabulary).collect();
+            let answer = generate(&card, &columns, &prompt, 3, &[], |_| ControlFlow::Continue(())).unwrap();
+            let statement = Statement::new(&card, [prompt, answer].concat(), 7).unwrap();
+            trace(&Program::new(&card, &statement).unwrap(), &columns).unwrap();
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Decides what a prover needs of an inference: every column, every lookup's row, how often each row is read.
 
+use super::evaluate::unsupported;
 use super::execute::Executor;
 use super::tensor::{Cells, Ints, Tensor};
 use super::{Columns, InferError};
@@ -37,6 +38,10 @@ pub fn trace(program: &Program, columns: &Columns) -> Result<Trace, InferError> 
     let due = |axes: &[AxisId], segment: usize| if executor.structure.segments[segment].layered == layered(axes) { segment } else { segment + 1 };
     let lookups_at: Vec<usize> = program.lookups.iter().map(|lookup| due(&lookup.axes, last(&lookup.values.iter().collect::<Vec<_>>()))).collect();
     let zeros_at: Vec<usize> = program.zeros.iter().map(|zero| due(&zero.axes, last(&[&zero.sum]))).collect();
+    let late = |due: &Vec<usize>| due.iter().any(|&segment| segment >= executor.structure.segments.len());
+    if late(&lookups_at) || late(&zeros_at) {
+        return Err(unsupported("the program", "a statement without layers follows the last layer"));
+    }
     let head_at = executor.structure.segments.len() - 1;
 
     let check = |executor: &mut Executor, segment: usize| {

@@ -19,6 +19,7 @@ use zkllm_verifier::channel::{Ask, Channel, Sumcheck};
 use zkllm_verifier::einsum::ProductClaim;
 use zkllm_verifier::groups::{self, G1, G2, Gt};
 use zkllm_verifier::program::ProductKind;
+use zkllm_verifier::ledger::Gate;
 use zkllm_verifier::tlookup::Challenges;
 use zkllm_verifier::transcript::Transcript;
 
@@ -39,6 +40,7 @@ pub struct Prover<'a, B: Backend> {
     products: Vec<(ProductClaim, Tables)>,
     running: Running<'a, B>,
     values: Vec<Fr>,
+    mistakes: Vec<&'static str>,
     pending: Option<DoryOpening>,
     dory: Option<DoryProver<Box<dyn FnMut() -> Fr>>>,
     progress: &'a dyn Fn(&str),
@@ -81,13 +83,13 @@ impl<'a, B: Backend> Prover<'a, B> {
         Self {
             backend, generators, bases, subject, witness, chunks, transcript, proof: Vec::new(), blinding, secrets,
             committed: subject.model.chunks.clone(), tree: None, products: Vec::new(), running: Running::None,
-            values: Vec::new(), pending: None, dory: None, progress,
+            values: Vec::new(), mistakes: Vec::new(), pending: None, dory: None, progress,
         }
     }
 
-    /// The proof's bytes.
-    pub fn finish(self) -> Vec<u8> {
-        self.proof
+    /// The proof's bytes, and the names of the checks that it will not pass.
+    pub fn finish(self) -> (Vec<u8>, Vec<&'static str>) {
+        (self.proof, self.mistakes)
     }
 
     fn send(&mut self, label: &'static str, bytes: &[u8]) {
@@ -128,7 +130,13 @@ impl<'a, B: Backend> Prover<'a, B> {
             }
             Ask::Products(claims) => claims.iter().map(|claim| self.product(claim)).collect(),
             Ask::Opened { mu, point } => vec![self.opened(mu, point)],
-            Ask::Gates(gates) => self.secrets.gate_masks(gates, &mut self.blinding),
+            Ask::Gates { gates, zeros } => {
+                let secrets = &self.secrets;
+                self.mistakes.extend(zeros.iter().filter(|zero| secrets.value(&zero.form) != Fr::ZERO).map(|zero| zero.name));
+                let holds = |gate: &&Gate| secrets.value(&gate.a) * secrets.value(&gate.b) == secrets.value(&gate.c);
+                self.mistakes.extend(gates.iter().filter(|gate| !holds(gate)).map(|gate| gate.name));
+                self.secrets.gate_masks(gates, &mut self.blinding)
+            }
             _ => Vec::new(),
         }
     }

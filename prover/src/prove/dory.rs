@@ -15,7 +15,7 @@ use zkllm_verifier::groups::{G1, G2, Gt};
 mod scale;
 
 /// What is opened: a matrix of `2^s` rows and columns at a point.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Opening {
     /// The commitments `R_i = sum_j M_ij Gamma1_j` to the rows.
     pub row_commitments: Vec<G1>,
@@ -149,7 +149,7 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
                 self.fold(beta, alpha);
                 self.ready = self.last_nonces(gamma);
             }
-            (Message::V1, &[.., gamma, x]) => self.ready = self.last_responses(gamma, x),
+            (Message::W1, &[.., gamma, x]) => self.ready = self.last_responses(gamma, x),
             _ => {}
         }
         let found = self.ready.iter().find(|(message, _)| *message == ask.message);
@@ -356,8 +356,8 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
             unreachable!("nonces answer one challenge")
         };
         vec![
-            (Message::V1, Element::G1((d1 + v1 * x).into())),
-            (Message::V2, Element::G2((d2 + v2 * x).into())),
+            (Message::W1, Element::G1((d1 + v1 * x).into())),
+            (Message::W2, Element::G2((d2 + v2 * x).into())),
             (Message::D1Response, Element::Scalar(p1 + x * self.blinding.d1)),
             (Message::D2Response, Element::Scalar(p2 + x * self.blinding.d2)),
             (Message::CResponse, Element::Scalar(r + x * q + x * x * self.blinding.c)),

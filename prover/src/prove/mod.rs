@@ -54,10 +54,21 @@ pub struct Subject<'a> {
     pub model: &'a Commitments,
 }
 
-/// Makes a receipt. `progress` is told of every step of the plan, done and in all.
+/// Why there is no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// The witness does not satisfy the program.
+    #[error("the proof would not verify: {0:?} do not hold; report this as a bug")]
+    Mistakes(Vec<&'static str>),
+    /// A check of the driver failed on the way.
+    #[error("the proof would not verify: {0}; report this as a bug")]
+    Refused(Refusal),
+}
+
+/// Makes a receipt. `progress` is told of every step as it starts.
 ///
 /// # Errors
-/// The verifier's first check that a proof from this witness would not pass, as far as a prover meets it.
+/// The names of the checks that the receipt would not pass.
 pub fn prove<B: Backend>(
     backend: &B,
     generators: Arc<Generators>,
@@ -65,11 +76,33 @@ pub fn prove<B: Backend>(
     witness: Witness<'_>,
     blinding: Blinding,
     progress: &dyn Fn(&str),
-) -> Result<Vec<u8>, Refusal> {
-    let setup = Setup::shipped(subject.plan.chunk_log)?;
+) -> Result<Vec<u8>, ProveError> {
+    let (receipt, mistakes, outcome) = attempt(backend, generators, subject, witness, blinding, progress);
+    match outcome {
+        _ if !mistakes.is_empty() => Err(ProveError::Mistakes(mistakes)),
+        Err(refusal) => Err(ProveError::Refused(refusal)),
+        Ok(()) => Ok(receipt),
+    }
+}
+
+/// Makes a receipt from any witness, true or false: with the names of the checks it will not pass and the driver's own
+/// outcome. A receipt that a check stopped half-way is short.
+pub fn attempt<B: Backend>(
+    backend: &B,
+    generators: Arc<Generators>,
+    subject: &Subject<'_>,
+    witness: Witness<'_>,
+    blinding: Blinding,
+    progress: &dyn Fn(&str),
+) -> (Vec<u8>, Vec<&'static str>, Result<(), Refusal>) {
+    let setup = match Setup::shipped(subject.plan.chunk_log) {
+        Ok(setup) => setup,
+        Err(refusal) => return (Vec::new(), Vec::new(), Err(refusal)),
+    };
     let transcript = transcript(subject.card, subject.statement);
     let chunks = chunks(subject.plan, &witness.columns);
     let mut prover = Prover::new(backend, generators, subject, witness, &chunks, transcript, blinding, progress);
-    drive(subject.plan, subject.card, &setup, &mut prover)?;
-    Ok(Receipt::to_bytes(subject.card, subject.statement, &prover.finish()))
+    let outcome = drive(subject.plan, subject.card, &setup, &mut prover);
+    let (proof, mistakes) = prover.finish();
+    (Receipt::to_bytes(subject.card, subject.statement, &proof), mistakes, outcome)
 }

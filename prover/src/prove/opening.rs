@@ -10,6 +10,7 @@ use zkllm_kernels::{Backend, Piece, Sumcheck as _};
 use zkllm_verifier::arith::mle;
 use zkllm_verifier::opening::PoolClaim;
 use zkllm_verifier::plan::Plan;
+use zkllm_verifier::program::ColumnId;
 
 /// The opening's sumcheck `sum_c sum_b F_c(b) P_c(b)`.
 pub struct Opening<'a, B: Backend> {
@@ -19,6 +20,40 @@ pub struct Opening<'a, B: Backend> {
     weights: Vec<Rank>,
     stage: Stage<B::Pairs>,
     challenges: Vec<Fr>,
+}
+
+/// Weights that need the same combination of rows.
+struct Group<'a> {
+    chunk: usize,
+    column: Option<ColumnId>,
+    pieces: Vec<Piece<'a>>,
+    rows: Vec<Fr>,
+    columns: Vec<Fr>,
+}
+
+impl<'a> Group<'a> {
+    /// The rows of a column that fills whole rows are its own, and weights on its empty rows do not matter; a smaller column
+    /// shares its row with others, and all of the row counts. None for a column that is empty here.
+    fn new(plan: &Plan, chunks: &[Vec<Part<'a>>], column: ColumnId, rank: &Rank) -> Option<Self> {
+        let parts = &chunks[rank.chunk];
+        let own = plan.places[column].bits >= plan.chunk_log;
+        let (pieces, rows) = if own {
+            let pieces = parts.iter().find(|part| part.column == column)?.pieces.clone();
+            let mut rows = vec![Fr::ZERO; rank.rows.len()];
+            for piece in &pieces {
+                rows[piece.row] = rank.rows[piece.row];
+            }
+            (pieces, rows)
+        } else {
+            let pieces = parts.iter().flat_map(|part| &part.pieces).filter(|piece| rank.rows[piece.row] != Fr::ZERO);
+            (pieces.copied().collect(), rank.rows.clone())
+        };
+        Some(Self { chunk: rank.chunk, column: own.then_some(column), pieces, rows, columns: rank.columns.clone() })
+    }
+
+    fn same_rows(&self, other: &Self) -> bool {
+        self.chunk == other.chunk && self.column == other.column && self.rows == other.rows
+    }
 }
 
 enum Stage<P> {
@@ -37,29 +72,21 @@ impl<'a, B: Backend> Opening<'a, B> {
             power *= gamma;
         }
         let side = 1 << plan.chunk_log;
-        // Z(lo) = sum_hi rows(hi) P(hi, lo), once for all weights of a column that agree on the rows it has.
-        let mut groups: Vec<(usize, usize, Vec<Fr>, Vec<Fr>)> = Vec::new();
+        // Z(lo) = sum_hi rows(hi) P(hi, lo), once for all weights that agree on the rows that matter.
+        let mut groups: Vec<Group> = Vec::new();
         let mut weights = Vec::new();
         for (term, scale) in scaled {
             for rank in ranks(plan, term, scale) {
-                let part = chunks[rank.chunk].iter().position(|part| part.column == term.column);
-                if let Some(part) = part {
-                    let mut rows = vec![Fr::ZERO; side];
-                    for piece in &chunks[rank.chunk][part].pieces {
-                        rows[piece.row] = rank.rows[piece.row];
-                    }
-                    match groups.iter_mut().find(|(chunk, at, other, _)| (*chunk, *at) == (rank.chunk, part) && *other == rows) {
-                        Some((_, _, _, columns)) => zip(columns, &rank.columns).for_each(|(sum, weight)| *sum += weight),
-                        None => groups.push((rank.chunk, part, rows, rank.columns.clone())),
+                if let Some(group) = Group::new(plan, chunks, term.column, &rank) {
+                    match groups.iter_mut().find(|other| other.same_rows(&group)) {
+                        Some(other) => zip(&mut other.columns, group.columns).for_each(|(sum, weight)| *sum += weight),
+                        None => groups.push(group),
                     }
                 }
                 weights.push(rank);
             }
         }
-        let tables = groups
-            .into_iter()
-            .map(|(chunk, part, rows, columns)| (columns, backend.contract_left(&chunks[chunk][part].pieces, &rows, side)))
-            .collect();
+        let tables = groups.into_iter().map(|group| (group.columns, backend.contract_left(&group.pieces, &group.rows, side))).collect();
         let stage = Stage::Columns(backend.pairs(plan.chunk_log, tables));
         Self { backend, plan, chunks, weights, stage, challenges: Vec::new() }
     }

@@ -1,0 +1,192 @@
+//! Decides which integers a model's weights become, and how wide every place of its inference is.
+//!
+//! Fractional bits are chosen, ranges are measured: the model runs on calibration text with ranges that hold
+//! everything, and the maxima of each kind of tensor over all layers and tokens, with a margin, rounded up to even
+//! widths, become the card's.
+
+mod calibrate;
+mod tiny;
+mod weights;
+
+pub use calibrate::{Extent, Measurement, measure};
+pub use tiny::{Tiny, tiny};
+pub use weights::weights;
+
+use crate::infer::{Columns, InferError};
+use crate::model::{Kind, Message, Model, ModelError};
+use zkllm_verifier::card::{Architecture, Card, Precision};
+use zkllm_verifier::limits;
+
+/// How to quantise.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// log2 of the rows and of the columns of a commitment's chunk.
+    pub chunk_log: u32,
+    /// Most tokens of a statement; at most the model's context.
+    pub context: usize,
+    /// Fractional bits, `digit_bits`, `exp_precision` and `norm_shift` are used as they are; `score_scale` and ranges
+    /// are replaced.
+    pub precision: Precision,
+    /// Token sequences to calibrate with, each of at least two tokens; none means the text that comes with the program.
+    pub calibration: Vec<Vec<u32>>,
+    /// Bits added to what the calibration needed.
+    pub margin: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { chunk_log: 11, context: 2048, precision: STANDARD, calibration: Vec::new(), margin: 2 }
+    }
+}
+
+/// Fractions for trained models of about 16-bit weights; the ranges are placeholders.
+pub const STANDARD: Precision = Precision {
+    digit_bits: 18,
+    residual_fraction: 12,
+    norm_fraction: 10,
+    query_fraction: 10,
+    value_fraction: 10,
+    attention_fraction: 10,
+    gate_fraction: 8,
+    swish_fraction: 10,
+    up_fraction: 8,
+    hidden_fraction: 8,
+    weight_fraction: 12,
+    rotary_fraction: 13,
+    score_fraction: 8,
+    score_scale: 3,
+    exp_precision: 15,
+    gap_bits: 18,
+    norm_shift: 20,
+    norm_width: 64,
+    inverse_bits: 28,
+    logit_width: 40,
+    embedding_bits: 18,
+    norm_bits: 18,
+    query_bits: 18,
+    value_bits: 18,
+    top_bits: 18,
+    attention_bits: 18,
+    projection_bits: 24,
+    gate_bits: 18,
+    up_bits: 18,
+    hidden_bits: 24,
+    down_bits: 30,
+};
+
+/// Why a model cannot be quantised.
+#[derive(Debug, thiserror::Error)]
+pub enum QuantiseError {
+    /// The model could not be read.
+    #[error("the model cannot be read: {0}")]
+    Model(#[from] ModelError),
+    /// The calibration failed.
+    #[error("calibration: {0}")]
+    Calibration(#[from] InferError),
+    /// A number that a card cannot hold.
+    #[error("{what} is {value}, and a card holds {allowed}; this model is not supported")]
+    Unsupported {
+        /// What.
+        what: &'static str,
+        /// Its value.
+        value: String,
+        /// What would do.
+        allowed: &'static str,
+    },
+    /// A weight that does not fit 32 bits.
+    #[error("{column} has the weight {value} in layer {layer}, which does not fit 32 bits; use fewer fractional bits")]
+    Weight {
+        /// The column.
+        column: &'static str,
+        /// The layer.
+        layer: usize,
+        /// The weight.
+        value: f64,
+    },
+    /// A calibration sequence that is too short.
+    #[error("calibration sequence {index} has fewer than two tokens; leave it out or make it longer")]
+    TooShort {
+        /// Which.
+        index: usize,
+    },
+}
+
+/// A card for `model`, without commitments, and its columns.
+///
+/// # Errors
+/// See [`QuantiseError`].
+pub fn quantise(model: &Model, options: &Options) -> Result<(Card, Columns), QuantiseError> {
+    let mut card = card(model, options)?;
+    let columns = weights(model, &card)?;
+    let sequences = if options.calibration.is_empty() { calibration(model) } else { options.calibration.clone() };
+    let measurement = measure(&card, &columns, &sequences)?;
+    card.precision = measurement.precision(&card, options.margin);
+    Ok((card, columns))
+}
+
+/// The card before its ranges are known.
+fn card(model: &Model, options: &Options) -> Result<Card, QuantiseError> {
+    let shape = &model.shape;
+    let size = |what: &'static str, value: usize, limit: u32| match u32::try_from(value) {
+        Ok(size) if size >= 1 && size <= limit => Ok(size),
+        _ => Err(QuantiseError::Unsupported { what, value: value.to_string(), allowed: "sizes within the verifier's limits" }),
+    };
+    if shape.rope_base.fract() != 0.0 || !(2.0..1e15).contains(&shape.rope_base) {
+        return Err(QuantiseError::Unsupported { what: "the rotary base", value: shape.rope_base.to_string(), allowed: "whole numbers" });
+    }
+    let mut precision = options.precision;
+    // score = q.k / 2^score_scale; the rest of 1/sqrt(head_dim) goes into the query weights.
+    precision.score_scale = (shape.head_dim as f64).sqrt().log2().round() as u32;
+    let epsilon = shape.width as f64 * shape.norm_epsilon * 4f64.powi(precision.residual_fraction as i32);
+    let mut name = model.name.chars().filter(|c| !c.is_control()).collect::<String>();
+    while name.len() > limits::NAME {
+        name.pop();
+    }
+    Ok(Card {
+        name,
+        architecture: Architecture::Llama,
+        layers: size("the number of layers", shape.layers, limits::LAYERS)?,
+        width: size("the width", shape.width, limits::WIDTH)?,
+        kv_heads: size("the number of key-value heads", shape.kv_heads, limits::WIDTH)?,
+        group: size("the number of query heads", shape.heads / shape.kv_heads, limits::WIDTH)?,
+        pairs: size("the head's size", shape.head_dim / 2, limits::WIDTH)?,
+        hidden: size("the feed-forward width", shape.hidden, limits::WIDTH)?,
+        vocabulary: size("the vocabulary", shape.vocabulary, limits::VOCABULARY)?,
+        context: size("the context", options.context.min(shape.context), limits::TOKENS as u32)?,
+        tied: shape.tied,
+        biases: model.has(Kind::QueryBias),
+        rotary_base: shape.rope_base as u64,
+        epsilon: (epsilon.round() as u64).max(1),
+        precision,
+        tokenizer: model.tokenizer.digest(),
+        chunk_log: options.chunk_log,
+        commitments: Vec::new(),
+    })
+}
+
+/// Text of several kinds; the first token of a sequence is where activations are largest, so there are several.
+const TEXT: [&str; 4] = [
+    "A river does not choose its valley at once. It begins as rain on a slope, and the rain follows whatever fold of the \
+     ground is a little lower than the next one. After ten thousand years the fold is a gorge 120 metres deep, and maps show \
+     the river as if it had always been there. \"Water is patient,\" the ferryman said; \"people are not.\"",
+    "fn main() {\n    let squares: Vec<u64> = (1..=10).map(|n| n * n).collect();\n    println!(\"{:?}\", squares);\n}\n\n\
+     | year | price | change |\n|------|-------|--------|\n| 2019 | 41.50 | +3.2% |\n| 2020 | 38.75 | -6.6% |\n",
+    "1. Preheat the oven to 220 C. 2. Mix 500 g of flour, 10 g of salt and 7 g of yeast with 340 ml of lukewarm water. 3. \
+     Knead until smooth, cover, and let the dough rise for an hour. Why so long? Because flavour takes time.",
+    "The capital of Portugal is Lisbon; Madrid, Paris and Rome lie further east. La liberté n'est pas un privilège. \
+     Übung macht den Meister! 東京は日本の首都です。 https://example.org/?q=1&page=2",
+];
+
+fn calibration(model: &Model) -> Vec<Vec<u32>> {
+    let vocabulary = model.shape.vocabulary as u32;
+    let questions = ["What is the capital of France?", "Write a short poem about the sea, then explain it in two sentences."];
+    let chats = questions.iter().filter_map(|question| model.chat_tokens(&[Message::user(*question)]).ok());
+    let texts = TEXT.iter().map(|text| model.tokenizer.encode(text, true));
+    let known = |tokens: Vec<u32>| tokens.into_iter().filter(|&token| token < vocabulary).take(model.shape.context.min(128)).collect::<Vec<_>>();
+    let mut sequences: Vec<Vec<u32>> = texts.chain(chats).map(known).filter(|tokens| tokens.len() > 1).collect();
+    if sequences.is_empty() {
+        // A vocabulary without text.
+        sequences.push((0..model.shape.context.clamp(2, 64) as u32).map(|step| step.wrapping_mul(0x9e37) % vocabulary).collect());
+    }
+    sequences
+}
