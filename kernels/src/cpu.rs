@@ -13,6 +13,8 @@ mod limbs;
 mod points;
 mod product;
 mod runs;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod wide;
 

@@ -7,14 +7,21 @@ use ark_ff::{One, Zero};
 pub fn eq_at(point: &[Fr], index: u64) -> Fr {
     let mut product = Fr::one();
     for (k, r) in point.iter().rev().enumerate() {
-        product *= if k < 64 && index >> k & 1 == 1 { *r } else { Fr::one() - r };
+        product *= if k < 64 && index >> k & 1 == 1 {
+            *r
+        } else {
+            Fr::one() - r
+        };
     }
     product
 }
 
 /// The first `length` values of `x -> scale * eq(point, x)`, about `length` products.
 pub fn scaled_eq_table(scale: Fr, point: &[Fr], length: usize) -> Vec<Fr> {
-    assert!(point.len() < usize::BITS as usize && length <= 1 << point.len(), "eq table longer than its point allows");
+    assert!(
+        point.len() < usize::BITS as usize && length <= 1 << point.len(),
+        "eq table longer than its point allows"
+    );
     if length == 0 {
         return Vec::new();
     }

@@ -82,7 +82,10 @@ pub enum Numerators {
 #[derive(Clone, Debug)]
 pub enum Denominators {
     /// `q = table[rows[i]]`.
-    Rows { rows: Vec<u32>, table: Arc<Vec<Fr>> },
+    Rows {
+        rows: Vec<u32>,
+        table: Arc<Vec<Fr>>,
+    },
     Values(Vec<Fr>),
 }
 

@@ -101,14 +101,24 @@ impl LanePoint {
     }
 
     fn to_point(self) -> Point {
-        if self.is_infinity() { Scalar::INFINITY } else { Point { x: store_fq(&self.x), y: store_fq(&self.y) } }
+        if self.is_infinity() {
+            Scalar::INFINITY
+        } else {
+            Point {
+                x: store_fq(&self.x),
+                y: store_fq(&self.y),
+            }
+        }
     }
 
     fn from_point(point: &Point) -> LanePoint {
         if *point == Scalar::INFINITY {
             return Lanes::INFINITY;
         }
-        LanePoint { x: load_fq(&point.x), y: load_fq(&point.y) }
+        LanePoint {
+            x: load_fq(&point.x),
+            y: load_fq(&point.y),
+        }
     }
 }
 
@@ -184,9 +194,7 @@ fn settle(mut t: Eight) -> Eight {
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn sub(a: &Eight, b: &Eight, factor: usize) -> Eight {
-    std::array::from_fn(|k| {
-        _mm512_sub_epi64(_mm512_add_epi64(a[k], _mm512_set1_epi64(P[factor][k] as i64)), b[k])
-    })
+    std::array::from_fn(|k| _mm512_sub_epi64(_mm512_add_epi64(a[k], _mm512_set1_epi64(P[factor][k] as i64)), b[k]))
 }
 
 /// `2 p - y` in the lanes of `mask`, limbs not carried.
@@ -203,7 +211,11 @@ fn transpose(r: Eight) -> Eight {
     let mut out = r;
     for odd in 0..2 {
         let pair = |k: usize| {
-            if odd == 0 { _mm512_unpacklo_epi64(r[k], r[k + 1]) } else { _mm512_unpackhi_epi64(r[k], r[k + 1]) }
+            if odd == 0 {
+                _mm512_unpacklo_epi64(r[k], r[k + 1])
+            } else {
+                _mm512_unpackhi_epi64(r[k], r[k + 1])
+            }
         };
         let t = [pair(0), pair(2), pair(4), pair(6)];
         let a = _mm512_shuffle_i64x2(t[0], t[1], 0x88);
@@ -361,7 +373,10 @@ fn double_batch(points: &mut [LanePoint]) {
     let mut product = one;
     for g in 0..groups {
         let terms = Terms::read(8 * g, count, &|i| (&points[i], false));
-        let (x, y) = (load_eight(terms.points.map(|p| &p.x)), load_eight(terms.points.map(|p| &p.y)));
+        let (x, y) = (
+            load_eight(terms.points.map(|p| &p.x)),
+            load_eight(terms.points.map(|p| &p.y)),
+        );
         // No point of the curve has order 2: y is 0 nowhere, but at infinity, where 1 stands in.
         let infinite = _mm512_cmpeq_epi64_mask(x[7], bound);
         let mut twice: Eight =
@@ -376,7 +391,10 @@ fn double_batch(points: &mut [LanePoint]) {
         let this = mul(&inverse, before);
         inverse = mul(&inverse, twice);
         let terms = Terms::read(8 * g, count, &|i| (&points[i], false));
-        let (x, y) = (load_eight(terms.points.map(|p| &p.x)), load_eight(terms.points.map(|p| &p.y)));
+        let (x, y) = (
+            load_eight(terms.points.map(|p| &p.x)),
+            load_eight(terms.points.map(|p| &p.y)),
+        );
         let square = mul(&x, &x);
         let mut rise: Eight =
             std::array::from_fn(|k| _mm512_add_epi64(square[k], _mm512_add_epi64(square[k], square[k])));
@@ -394,7 +412,10 @@ fn double_batch(points: &mut [LanePoint]) {
 
 impl Adder for Lanes {
     type Point = LanePoint;
-    const INFINITY: LanePoint = LanePoint { x: [0, 0, 0, 0, 0, 0, 0, AT_INFINITY], y: [0; LIMBS] };
+    const INFINITY: LanePoint = LanePoint {
+        x: [0, 0, 0, 0, 0, 0, 0, AT_INFINITY],
+        y: [0; LIMBS],
+    };
 
     fn load(point: &G1Affine) -> LanePoint {
         LanePoint::from_point(&Scalar::load(point))
@@ -427,7 +448,9 @@ impl Adder for Lanes {
     fn double_all(points: &mut [LanePoint]) {
         assert!(Lanes::available(), "chosen only where the machine can");
         // SAFETY: the features are there.
-        points.chunks_mut(BATCH).for_each(|points| unsafe { double_batch(points) });
+        points
+            .chunks_mut(BATCH)
+            .for_each(|points| unsafe { double_batch(points) });
     }
 
     fn negate(point: &LanePoint) -> LanePoint {

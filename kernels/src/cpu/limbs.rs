@@ -85,10 +85,15 @@ impl Planes {
 /// `sum_m weights[start + m] x[m]`; at most [`TERMS`] terms.
 #[inline]
 pub fn dot(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
-    assert!(x.len() <= TERMS && start + x.len() <= weights.len(), "a run of the weights");
+    assert!(
+        x.len() <= TERMS && start + x.len() <= weights.len(),
+        "a run of the weights"
+    );
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
         {
             // SAFETY: the features are there, and x lies in the weights, which are padded by a vector.
             return unsafe { wide::dot(x, weights, start) };
@@ -111,7 +116,9 @@ pub fn axpy(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
     assert!(rows.len() == limbs.len(), "one weight a row");
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
         {
             // SAFETY: the features are there.
             return unsafe { wide::axpy(rows, limbs, tiles) };
@@ -125,16 +132,20 @@ pub fn axpy(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
 }
 
 #[inline(always)]
-fn dot_lanes(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
+pub fn dot_lanes(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
     std::array::from_fn(|k| {
         let plane = &weights.limbs[k * weights.stride + start..][..x.len()];
         // Limbs fit 32 bits; saying so lets the compiler use 32-bit products.
-        plane.iter().zip(x).map(|(limb, x)| i64::from(*limb as i32) * i64::from(*x)).sum()
+        plane
+            .iter()
+            .zip(x)
+            .map(|(limb, x)| i64::from(*limb as i32) * i64::from(*x))
+            .sum()
     })
 }
 
 #[inline(always)]
-fn axpy_lanes(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
+pub fn axpy_lanes(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
     for (t, tile) in tiles.iter_mut().enumerate() {
         for (row, limbs) in rows.iter().zip(limbs) {
             let run = &row[t * TILE..((t + 1) * TILE).min(row.len())];
@@ -142,7 +153,9 @@ fn axpy_lanes(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
             x[..run.len()].copy_from_slice(run);
             for (lane, limb) in tile.iter_mut().zip(limbs) {
                 let limb = i64::from(*limb as i32);
-                lane.iter_mut().zip(x).for_each(|(lane, x)| *lane += limb * i64::from(x));
+                lane.iter_mut()
+                    .zip(x)
+                    .for_each(|(lane, x)| *lane += limb * i64::from(x));
             }
         }
     }

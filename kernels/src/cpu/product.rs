@@ -18,13 +18,7 @@ pub struct Product {
 
 impl Product {
     /// See [`crate::Backend::product`].
-    pub fn new(
-        lengths: &[usize],
-        bits: &[usize],
-        a: Vec<Fr>,
-        b: Option<Vec<Fr>>,
-        eq: Vec<Option<Vec<Fr>>>,
-    ) -> Product {
+    pub fn new(lengths: &[usize], bits: &[usize], a: Vec<Fr>, b: Option<Vec<Fr>>, eq: Vec<Option<Vec<Fr>>>) -> Product {
         let axes = Axes::new(lengths, bits, eq, Fr::one());
         assert_eq!(a.len(), axes.size(), "a tensor has its shape");
         assert!(b.as_ref().is_none_or(|b| b.len() == a.len()), "a tensor has its shape");
@@ -84,7 +78,10 @@ impl Pairs {
     /// See [`crate::Backend::pairs`].
     pub fn new(log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs {
         let full = |table: &Vec<Fr>| table.len() == 1 << log_length;
-        assert!(tables.iter().all(|(a, b)| full(a) && full(b)), "tables have 2^log_length values");
+        assert!(
+            tables.iter().all(|(a, b)| full(a) && full(b)),
+            "tables have 2^log_length values"
+        );
         Pairs { log_length, tables }
     }
 }

@@ -10,8 +10,11 @@ use zkllm_verifier::program::Program;
 use zkllm_verifier::statement::Statement;
 
 impl Executor {
-    /// The arg max of the logits of each output of the current slice.
-    pub(super) fn greedy(&mut self) -> Result<Vec<u32>, InferError> {
+    /// The arg max of the logits of each output that was run last, the lowest index among equals.
+    ///
+    /// # Errors
+    /// `Unsupported` for a program without an output head.
+    pub fn greedy(&mut self) -> Result<Vec<u32>, InferError> {
         let head = self.structure.head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
         let count = self.slice[head.vocabulary].len();
         let logits = self.product(head.logits)?;

@@ -44,7 +44,7 @@ fn fits(value: i128, bits: u32, digit_bits: u32) -> bool {
 /// What calibration saw: the extent of each column of the program, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Measurement {
-    /// Extents by name of column; `margin` is that of the logits' differences, `embedding` of the whole vocabulary.
+    /// Extents by name of column; `norm bound` is what no norm can exceed, `margin` is that of the logits' differences, `embedding` of the whole vocabulary.
     pub extents: Vec<(String, Extent)>,
 }
 
@@ -73,7 +73,8 @@ impl Measurement {
         let even = |bits: u32| (bits + margin).next_multiple_of(2);
         let digit_bits = card.precision.digit_bits;
         let signed = |names: &[&str]| even(self.extent(names).signed(digit_bits));
-        let unsigned = |names: &[&str]| even(self.extent(names).unsigned());
+        // Tables of functions are evaluated by the verifier: one bit of margin less.
+        let table = |bits: u32| (bits + margin.saturating_sub(1)).next_multiple_of(2);
         let norms = ["attention_norm", "feed_forward_norm", "final_norm"];
         let rows = |part: &str| -> Vec<String> { norms.iter().map(|norm| format!("{norm}.{part}")).collect() };
         let of = |part: &str| -> Extent {
@@ -87,19 +88,19 @@ impl Measurement {
         let mut difference = Extent::default();
         difference.include(0, logits.greatest - logits.least);
         Precision {
-            gap_bits: unsigned(&["gap"]).max(1),
+            gap_bits: table(self.extent(&["gap"]).unsigned()).max(2),
             norm_width: even(remainder.unsigned()),
             inverse_bits: even(of("inverse").unsigned()),
             logit_width: even(difference.unsigned()),
             // All of the vocabulary was seen.
             embedding_bits: self.extent(&["embedding"]).signed(digit_bits).next_multiple_of(2),
-            norm_bits: signed(&[&norms[..], &["final"]].concat()),
+            norm_bits: self.extent(&["norm bound"]).signed(digit_bits).next_multiple_of(2),
             query_bits: signed(&["query", "key"]),
             value_bits: signed(&["value"]),
             top_bits: signed(&["top"]),
             attention_bits: signed(&["attention"]),
             projection_bits: signed(&["attention_out"]),
-            gate_bits: signed(&["gate"]),
+            gate_bits: table(self.extent(&["gate"]).signed(32)),
             up_bits: signed(&["up"]),
             hidden_bits: signed(&["hidden"]),
             down_bits: signed(&["down"]),
@@ -121,6 +122,12 @@ pub fn measure(card: &Card, columns: &Columns, sequences: &[Vec<u32>]) -> Result
         let (least, greatest) = embedding.range();
         measurement.include("embedding", least.into(), greatest.into());
     }
+    // No value exceeds the root of the sum of all squares, whatever the text.
+    let p = card.precision;
+    let root = (u128::from(card.width) << (2 * p.norm_fraction)).isqrt() as i128 + 1;
+    let gain = columns.column("final_gain").map_or(0, |gain| gain.range().0.unsigned_abs().max(gain.range().1.unsigned_abs()));
+    let bound = root.max((root * i128::from(gain) >> p.weight_fraction) + 1);
+    measurement.include("norm bound", -bound, bound);
     for (index, tokens) in sequences.iter().enumerate() {
         if tokens.len() < 2 {
             return Err(QuantiseError::TooShort { index });
@@ -150,8 +157,9 @@ pub fn measure(card: &Card, columns: &Columns, sequences: &[Vec<u32>]) -> Result
 fn widest(precision: Precision) -> Precision {
     Precision {
         digit_bits: 20,
-        gap_bits: 20,
-        gate_bits: 20,
+        // Gaps of 1024 nats, gates of 1024.
+        gap_bits: (precision.score_fraction + 10).min(20),
+        gate_bits: (precision.gate_fraction + 11).min(20),
         norm_width: 120,
         inverse_bits: 48,
         logit_width: 80,

@@ -1,0 +1,60 @@
+# Everything that can be done here, by name. `make` alone lists it.
+SHELL := /bin/bash
+CARGO ?= cargo
+# Seconds that `make fuzz` fuzzes each target; the defaults add up to 10 minutes of `proof` and 2 of each other one.
+FUZZ_SECONDS ?= 600
+FUZZ_OTHER_SECONDS ?= 120
+
+.PHONY: help build demo demo-tiny test test-all bench wasm-check firmware-check fuzz fuzz-build fmt fmt-check lint deny clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+build: ## the two binaries: target/release/zkllm and target/release/zkllm-verify
+	@tools/setup.sh
+	$(CARGO) build --release -p zkllm-prover
+	$(CARGO) build --release -p zkllm-verifier
+
+demo: ## commit, prove and verify SmolLM2-135M on a chat prompt, then refuse a forged receipt
+	@tools/demo.sh
+
+demo-tiny: ## the same with the small model that is in the repository; needs no network after the build
+	@tools/demo.sh --tiny
+
+test: ## every test that needs nothing but Rust
+	$(CARGO) test --workspace
+
+test-all: test lint wasm-check firmware-check ## test, also the slow tests, the lints and the verifier's other targets
+	$(CARGO) test --workspace --release -- --include-ignored
+	@tools/check-scripts.sh
+
+bench: build ## what proving costs on this machine, as JSON on stdout
+	target/release/zkllm bench --json
+
+wasm-check: ## build the verifier for wasm32-unknown-unknown
+	@tools/build-verifier-targets.sh wasm
+
+firmware-check: ## build the verifier, and a program that calls it, for a Cortex-M4 without an operating system
+	@tools/build-verifier-targets.sh firmware
+
+fuzz: ## fuzz the verifier with hostile cards and receipts (nightly Rust)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_OTHER_SECONDS=$(FUZZ_OTHER_SECONDS) tools/fuzz.sh run
+
+fuzz-build: ## only build the fuzz targets
+	@tools/fuzz.sh build
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+fmt-check: ## is the code formatted
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, warnings are errors
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+deny: ## licences, advisories and sources of all dependencies (cargo-deny)
+	@cargo-deny --version >/dev/null || { echo "make deny: install cargo-deny first: cargo install cargo-deny --locked" >&2; exit 2; }
+	cargo-deny check
+
+clean: ## remove what was built and downloaded
+	$(CARGO) clean

@@ -1,0 +1,139 @@
+//! Decides what the command `zkllm` does: results on stdout, all else on stderr; exit 0 proved, 1 refused, 2 unusable.
+
+mod bench;
+mod commit;
+mod generate;
+mod inspect;
+mod prove;
+mod verify;
+
+use crate::files;
+use crate::model::{Message, Model};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use zkllm_verifier::card::Card;
+
+/// Bytes of the largest card, receipt or secret side read.
+const MAX_BYTES: u64 = 8 << 30;
+
+/// Proves that an answer came from a language model, without showing the model.
+#[derive(Parser)]
+#[command(name = "zkllm", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Quantise a model and commit to it: writes DIR/model.card (public) and DIR/model.secret (keep it).
+    Commit(commit::Commit),
+    /// Answer a prompt in the proven integers, without a proof.
+    Generate(generate::Generate),
+    /// Answer a prompt and prove the answer.
+    Prove(prove::Prove),
+    /// Verify a receipt.
+    Verify(verify::Verify),
+    /// Print what a card or a receipt holds, and its program and plan.
+    Inspect(inspect::Inspect),
+    /// Forecast the bytes, memory and time of a proof.
+    Cost(inspect::Cost),
+    /// Commit, prove and verify in one go, and print the figures.
+    Bench(bench::Bench),
+}
+
+/// A prompt, in one of three forms.
+#[derive(Args)]
+struct Prompt {
+    /// The prompt as text.
+    #[arg(long, required_unless_present = "tokens", conflicts_with = "tokens")]
+    prompt: Option<String>,
+    /// The prompt as token ids, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    tokens: Vec<u32>,
+    /// Put the prompt into the model's chat template.
+    #[arg(long, requires = "prompt")]
+    chat: bool,
+    /// Most tokens of the answer.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    max_tokens: u32,
+    /// Go on past the model's end-of-text token.
+    #[arg(long)]
+    ignore_end: bool,
+}
+
+impl Prompt {
+    /// The prompt's tokens.
+    fn encode(&self, model: &Model) -> Result<Vec<u32>> {
+        let tokens = match (&self.prompt, self.chat) {
+            (Some(text), true) => model.chat_tokens(&[Message::user(text.as_str())])?,
+            (Some(text), false) => model.tokenizer.encode_prompt(text),
+            (None, _) => self.tokens.clone(),
+        };
+        if tokens.is_empty() {
+            bail!("the prompt has no tokens; give a longer one");
+        }
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= model.shape.vocabulary) {
+            bail!("token {token} is not in the model's vocabulary of {}", model.shape.vocabulary);
+        }
+        Ok(tokens)
+    }
+
+    /// The tokens that end an answer.
+    fn stop(&self, model: &Model) -> Vec<u32> {
+        let end = |token: &u32| !self.ignore_end && model.tokenizer.is_end(*token);
+        (0..model.shape.vocabulary as u32).filter(end).collect()
+    }
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    // A file is written aside and renamed: stopping in the middle leaves nothing half-written.
+    let _ = ctrlc::set_handler(|| {
+        eprintln!("\nzkllm: stopped; nothing was written");
+        std::process::exit(130);
+    });
+    let outcome = match Arguments::parse().command {
+        Command::Commit(command) => command.run(),
+        Command::Generate(command) => command.run(),
+        Command::Prove(command) => command.run(),
+        Command::Verify(command) => return command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Cost(command) => command.run(),
+        Command::Bench(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("zkllm: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Model> {
+    Model::load(path).with_context(|| format!("cannot use the model {}", path.display()))
+}
+
+fn read_card(path: &Path) -> Result<Card> {
+    let bytes = files::read(path, MAX_BYTES)?;
+    Card::parse(&bytes).with_context(|| format!("{} is not a model card this version reads", path.display()))
+}
+
+/// The secret side of a card stands beside it unless said otherwise.
+fn secret_path(card: &Path, secret: Option<&PathBuf>) -> PathBuf {
+    secret.cloned().unwrap_or_else(|| card.with_extension("secret"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The most memory the process has held, in bytes; 0 where the system does not say.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+}

@@ -1,0 +1,86 @@
+//! Decides `zkllm commit`.
+
+use super::{hex, load, peak_bytes};
+use crate::commit::store::Secret;
+use crate::files::{self, Readers};
+use crate::infer::Columns;
+use crate::model::Model;
+use crate::prove::blinding::Blinding;
+use crate::quantise::{Options, quantise};
+use crate::session;
+use anyhow::{Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+use std::time::Instant;
+use zkllm_kernels::Cpu;
+use zkllm_verifier::card::Card;
+use zkllm_verifier::limits;
+
+#[derive(Args)]
+pub struct Commit {
+    /// The model: a GGUF file.
+    model: PathBuf,
+    /// Where model.card and model.secret go.
+    #[arg(long)]
+    out: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a card fixes beside the model.
+#[derive(Args)]
+pub struct Settings {
+    /// Most tokens of a statement.
+    #[arg(long, default_value_t = 2048)]
+    context: usize,
+    /// log2 of the rows and of the columns of a committed chunk; chosen by the model's size if not given.
+    #[arg(long)]
+    chunk_log: Option<u32>,
+}
+
+impl Settings {
+    /// Quantises a model and commits to it, with progress on stderr.
+    pub fn commit(&self, model: &Model) -> Result<(Card, Columns, Secret)> {
+        let chunk_log = self.chunk_log.unwrap_or(match model.shape.weights() {
+            0..100_000 => 7,
+            100_000..20_000_000 => 10,
+            20_000_000..400_000_000 => 12,
+            400_000_000..4_000_000_000 => 14,
+            _ => 16,
+        });
+        if chunk_log == 0 || chunk_log as usize > limits::CHUNK_LOG {
+            bail!("--chunk-log must lie between 1 and {}", limits::CHUNK_LOG);
+        }
+        eprintln!("quantising and calibrating {}", model.name);
+        let (mut card, columns) = quantise(model, &Options { chunk_log, context: self.context, ..Options::default() })?;
+        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);
+        let secret = session::commit(&Cpu::default(), &mut card, &columns, Blinding::new(&session::digest(&columns))?, &|done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        Ok((card, columns, secret))
+    }
+}
+
+impl Commit {
+    pub fn run(self) -> Result<()> {
+        let start = Instant::now();
+        let model = load(&self.model)?;
+        let (card, _, secret) = self.settings.commit(&model)?;
+        let bytes = card.to_bytes();
+        files::write(&self.out.join("model.secret"), &secret.to_bytes(&card), Readers::Owner)?;
+        files::write(&self.out.join("model.card"), &bytes, Readers::All)?;
+        let (fingerprint, seconds) = (hex(&card.fingerprint()), start.elapsed().as_secs_f64());
+        if self.json {
+            println!("{}", serde_json::json!({ "model": card.name, "fingerprint": fingerprint, "card_bytes": bytes.len(), "commit_s": seconds, "peak_bytes": peak_bytes() }));
+        } else {
+            println!("model {}\nfingerprint {fingerprint}\ncard {} bytes\ncommitted in {seconds:.1} s", card.name, bytes.len());
+        }
+        Ok(())
+    }
+}

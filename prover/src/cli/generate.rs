@@ -1,0 +1,77 @@
+//! Decides `zkllm generate`.
+
+use super::{Prompt, load, read_card};
+use crate::infer::{self, Columns};
+use crate::model::Model;
+use crate::quantise::weights;
+use anyhow::{Result, bail};
+use clap::Args;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Instant;
+use zkllm_verifier::card::Card;
+
+#[derive(Args)]
+pub struct Generate {
+    /// The card.
+    #[arg(long)]
+    card: PathBuf,
+    /// The model the card was made from.
+    #[arg(long)]
+    model: PathBuf,
+    #[command(flatten)]
+    prompt: Prompt,
+}
+
+impl Generate {
+    pub fn run(self) -> Result<()> {
+        let (card, model) = (read_card(&self.card)?, load(&self.model)?);
+        let columns = columns(&card, &model)?;
+        let start = Instant::now();
+        let (_, answer) = answer(&card, &model, &columns, &self.prompt, true)?;
+        eprintln!("{} tokens in {:.1} s", answer.len(), start.elapsed().as_secs_f64());
+        Ok(())
+    }
+}
+
+/// The model's integers under a card.
+pub fn columns(card: &Card, model: &Model) -> Result<Columns> {
+    let shape = &model.shape;
+    let same = [
+        (card.layers, shape.layers), (card.width, shape.width), (card.kv_heads, shape.kv_heads), (card.group, shape.heads / shape.kv_heads),
+        (card.pairs, shape.head_dim / 2), (card.hidden, shape.hidden), (card.vocabulary, shape.vocabulary),
+    ];
+    if same.iter().any(|&(card, model)| card as usize != model) || card.tied != shape.tied {
+        bail!("the card {:?} is of a model of another shape than {:?}; give the model it was made from", card.name, model.name);
+    }
+    if card.tokenizer != model.tokenizer.digest() {
+        bail!("the card {:?} is of a model with another tokenizer than {:?}; give the model it was made from", card.name, model.name);
+    }
+    Ok(weights(model, card)?)
+}
+
+/// The prompt's tokens and the answer's, streamed as text to stdout (`shown`) or stderr.
+pub fn answer(card: &Card, model: &Model, columns: &Columns, prompt: &Prompt, shown: bool) -> Result<(Vec<u32>, Vec<u32>)> {
+    let tokens = prompt.encode(model)?;
+    let most = prompt.max_tokens as usize;
+    if tokens.len() + most > card.context as usize {
+        bail!("the prompt has {} tokens and the answer up to {most}, more than the card's {}; shorten one of them", tokens.len(), card.context);
+    }
+    let mut stream = model.tokenizer.stream();
+    let show = |text: &str| {
+        if shown {
+            print!("{text}");
+            let _ = std::io::stdout().flush();
+        } else {
+            eprint!("{text}");
+        }
+    };
+    let answer = infer::generate(card, columns, &tokens, most, &prompt.stop(model), |token| {
+        show(&stream.push(token));
+        ControlFlow::Continue(())
+    })?;
+    show(&stream.finish());
+    show("\n");
+    Ok((tokens, answer))
+}

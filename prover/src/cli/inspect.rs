@@ -1,0 +1,128 @@
+//! Decides `zkllm inspect` and `zkllm cost`.
+
+use super::{MAX_BYTES, hex, read_card};
+use crate::cost::{self, Cost as Costs};
+use crate::{files, session};
+use anyhow::{Result, bail};
+use clap::Args;
+use std::path::PathBuf;
+use zkllm_kernels::Cpu;
+use zkllm_verifier::card::Card;
+use zkllm_verifier::plan::Plan;
+use zkllm_verifier::program::Origin;
+use zkllm_verifier::receipt::Receipt;
+use zkllm_verifier::statement::Statement;
+
+#[derive(Args)]
+pub struct Inspect {
+    /// A card or a receipt.
+    file: PathBuf,
+    /// The card of a receipt; or, with a card, print the program for a statement of 2 tokens.
+    #[arg(long)]
+    card: Option<PathBuf>,
+    /// Print the program and the plan too.
+    #[arg(long)]
+    plan: bool,
+}
+
+impl Inspect {
+    pub fn run(self) -> Result<()> {
+        let bytes = files::read(&self.file, MAX_BYTES)?;
+        if let Ok(card) = Card::parse(&bytes) {
+            print_card(&card, bytes.len());
+            if self.plan {
+                print_plan(&session::plan(&card, &Statement::new(&card, vec![0, 0], 1)?)?);
+            }
+            return Ok(());
+        }
+        let Ok(receipt) = Receipt::parse(&bytes) else {
+            bail!("{} is neither a card nor a receipt that this version reads", self.file.display());
+        };
+        println!("receipt      {} bytes, of which the proof {}", bytes.len(), receipt.proof.len());
+        println!("card         {}", hex(&receipt.fingerprint));
+        println!("tokens       {} (prompt {})", receipt.tokens.len(), receipt.prompt_length);
+        println!("             {:?}", receipt.tokens);
+        println!("not verified; use `zkllm verify`");
+        if let Some(path) = &self.card {
+            let card = read_card(path)?;
+            print_plan(&session::plan(&card, &Statement::new(&card, receipt.tokens, receipt.prompt_length)?)?);
+        }
+        Ok(())
+    }
+}
+
+fn print_card(card: &Card, bytes: usize) {
+    println!("card         {bytes} bytes, version 1, {:?}", card.architecture);
+    println!("name         {}", card.name);
+    println!("fingerprint  {}", hex(&card.fingerprint()));
+    println!("shape        {} layers, width {}, {} x {} heads of {}, hidden {}, vocabulary {}", card.layers, card.width, card.kv_heads, card.group, 2 * card.pairs, card.hidden, card.vocabulary);
+    println!("context      {} tokens; tied {}, biases {}, rotary base {}, epsilon {}", card.context, card.tied, card.biases, card.rotary_base, card.epsilon);
+    println!("tokenizer    {}", hex(&card.tokenizer));
+    println!("commitments  {} chunks of 2^{} x 2^{}", card.commitments.len(), card.chunk_log, card.chunk_log);
+    for (name, bits) in card.precision.fields() {
+        println!("  {name:20} {bits}");
+    }
+}
+
+fn print_plan(plan: &Plan) {
+    let program = &plan.program;
+    let axes = |axes: &[usize]| axes.iter().map(|&axis| format!("{}:{}", program.axes[axis].name, program.axes[axis].length)).collect::<Vec<_>>().join(" ");
+    println!("\ncolumns (chunk, offset, bits)");
+    for (column, place) in program.columns.iter().zip(&plan.places) {
+        let origin = match column.origin {
+            Origin::Model => "model",
+            Origin::Witness(_) => "witness",
+            Origin::Multiplicity(_) => "multiplicity",
+        };
+        println!("  {:28} {origin:12} ({}, {}, {}) [{}]{}", column.name, place.chunk, place.offset, place.bits, axes(&column.axes), if column.causal { " causal" } else { "" });
+    }
+    println!("products");
+    for product in &program.products {
+        println!("  {:28} [{}]", product.name, axes(&product.axes));
+    }
+    println!("lookups");
+    for lookup in &program.lookups {
+        println!("  {:28} in {:?} [{}]", lookup.name, program.tables[lookup.table], axes(&lookup.axes));
+    }
+    println!("zeros");
+    for zero in &program.zeros {
+        println!("  {:28} [{}]", zero.name, axes(&zero.axes));
+    }
+    let cost = Costs::of(plan);
+    println!("leaves 2^{} ({} true), chunks {} + {}, proof about {} bytes", plan.leaf_bits, cost.leaves, plan.model_chunks, plan.witness_chunks, cost.proof_bytes);
+}
+
+#[derive(Args)]
+pub struct Cost {
+    /// The card.
+    #[arg(long)]
+    card: PathBuf,
+    /// Tokens of the statement.
+    #[arg(long, default_value_t = 64)]
+    length: usize,
+    /// How many of them are the answer.
+    #[arg(long, default_value_t = 16)]
+    outputs: usize,
+}
+
+impl Cost {
+    pub fn run(self) -> Result<()> {
+        let card = read_card(&self.card)?;
+        if self.outputs == 0 || self.outputs >= self.length {
+            bail!("--outputs must lie between 1 and --length - 1");
+        }
+        let plan = session::plan(&card, &Statement::new(&card, vec![0; self.length], self.length - self.outputs)?)?;
+        let cost = Costs::of(&plan);
+        let unit = cost::measure(&Cpu::default());
+        let cores = rayon::current_num_threads();
+        println!("proof        about {} bytes", cost.proof_bytes);
+        println!("memory       about {} MiB", cost.memory_bytes >> 20);
+        println!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
+        println!("products     {}, and {} of small integers", cost.products, cost.small_products);
+        println!("additions    {}", cost.additions);
+        println!("Miller loops {}", cost.miller_loops);
+        println!("unit costs   product {:.1} ns, addition {:.0} ns, Miller loop {:.0} us", unit.product * 1e9, unit.addition * 1e9, unit.miller_loop * 1e6);
+        println!("floor        {:.1} s on {cores} cores", cost.floor(&unit, cores));
+        Ok(())
+    }
+}

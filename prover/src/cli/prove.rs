@@ -1,0 +1,92 @@
+//! Decides `zkllm prove`.
+
+use super::generate::{answer, columns};
+use super::{MAX_BYTES, Prompt, load, peak_bytes, read_card, secret_path};
+use crate::commit::store::Secret;
+use crate::files::{self, Readers};
+use crate::infer::Columns;
+use crate::prove::blinding::Blinding;
+use crate::session;
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+use std::time::Instant;
+use zkllm_kernels::Cpu;
+use zkllm_verifier::card::Card;
+use zkllm_verifier::statement::Statement;
+
+#[derive(Args)]
+pub struct Prove {
+    /// The card.
+    #[arg(long)]
+    card: PathBuf,
+    /// The model the card was made from.
+    #[arg(long)]
+    model: PathBuf,
+    /// The secret side of the card; beside it if not given.
+    #[arg(long)]
+    secret: Option<PathBuf>,
+    /// Where the receipt goes.
+    #[arg(long)]
+    out: PathBuf,
+    #[command(flatten)]
+    prompt: Prompt,
+    /// Print one JSON object; the answer's text goes to stderr.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Prove {
+    pub fn run(self) -> Result<()> {
+        let (card, model) = (read_card(&self.card)?, load(&self.model)?);
+        let path = secret_path(&self.card, self.secret.as_ref());
+        let secret = Secret::parse(&files::read(&path, MAX_BYTES)?, &card).with_context(|| path.display().to_string())?;
+        let columns = columns(&card, &model)?;
+        if session::digest(&columns) != secret.weights {
+            return Err(session::SessionError::OtherWeights.into());
+        }
+        let start = Instant::now();
+        let (prompt, output) = answer(&card, &model, &columns, &self.prompt, !self.json)?;
+        let generate_s = start.elapsed().as_secs_f64();
+        let statement = Statement::new(&card, [&prompt[..], &output].concat(), prompt.len())?;
+        let start = Instant::now();
+        let receipt = receipt(&card, &columns, &secret, &statement)?;
+        let prove_s = start.elapsed().as_secs_f64();
+        files::write(&self.out, &receipt, Readers::All)?;
+        if self.json {
+            println!("{}", serde_json::json!({
+                "model": card.name, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
+                "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "peak_bytes": peak_bytes(),
+            }));
+        } else {
+            eprintln!("proved {} tokens after {} in {prove_s:.1} s: {} bytes in {}", output.len(), prompt.len(), receipt.len(), self.out.display());
+        }
+        Ok(())
+    }
+}
+
+/// Proves with a progress bar over the plan's steps.
+pub fn receipt(card: &Card, columns: &Columns, secret: &Secret, statement: &Statement) -> Result<Vec<u8>> {
+    let plan = session::plan(card, statement)?;
+    // inference, chunks, tree levels as one, products, opening, check
+    let steps = plan.witness_chunks + plan.program.products.len() + 4;
+    let style = ProgressStyle::with_template("proving {bar:30} {pos}/{len} {msg}, {elapsed} so far, {eta} left")?;
+    let bar = ProgressBar::new(steps as u64).with_style(style);
+    let timings = std::cell::RefCell::new((Instant::now(), String::new()));
+    let verbose = std::env::var_os("ZKLLM_TIMINGS").is_some();
+    let receipt = session::receipt(&Cpu::default(), card, columns, secret, statement, Blinding::new(&secret.weights)?, &|step| {
+        bar.set_message(step.to_string());
+        bar.inc(1);
+        if verbose {
+            let (now, last) = std::mem::replace(&mut *timings.borrow_mut(), (Instant::now(), step.to_string()));
+            eprintln!("{:8.2} s {last}", now.elapsed().as_secs_f64());
+        }
+    })?;
+    bar.finish_and_clear();
+    if verbose {
+        let (now, last) = timings.into_inner();
+        eprintln!("{:8.2} s {last}", now.elapsed().as_secs_f64());
+    }
+    Ok(receipt)
+}

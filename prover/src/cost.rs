@@ -1,0 +1,155 @@
+//! Decides what a proof will cost, from its plan alone, and the floor under its time from measured unit costs.
+
+use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
+use ark_ec::pairing::Pairing;
+use ark_ec::AffineRepr;
+use ark_ff::UniformRand;
+use std::time::{Duration, Instant};
+use zkllm_kernels::Backend;
+use zkllm_verifier::dory;
+use zkllm_verifier::ledger::WIDTH;
+use zkllm_verifier::plan::Plan;
+use zkllm_verifier::program::{Origin, ProductKind};
+use zkllm_verifier::einsum::shared_axes;
+
+/// Counts of the dominating operations of a proof.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// True lookups and table rows: leaves of the tree.
+    pub leaves: u64,
+    /// Committed integers of the witness.
+    pub committed: u64,
+    /// Integers of the model.
+    pub weights: u64,
+    /// Field products: 12 a leaf, and those of the products' sumchecks.
+    pub products: u64,
+    /// Products of a small integer and a field element, in the contractions of products and of the opening.
+    pub small_products: u64,
+    /// Small-scalar point additions: one for every 8-bit digit of a committed integer.
+    pub additions: u64,
+    /// Miller loops: a row of every witness chunk, and Dory's.
+    pub miller_loops: u64,
+    /// Bytes of the proof.
+    pub proof_bytes: u64,
+    /// Bytes of memory at the peak, roughly: model, witness, lookup rows, tree.
+    pub memory_bytes: u64,
+}
+
+/// Seconds of one operation on one core.
+#[derive(Clone, Copy, Debug)]
+pub struct UnitCosts {
+    /// A field product.
+    pub product: f64,
+    /// A small-scalar point addition in a row commitment.
+    pub addition: f64,
+    /// A Miller loop of a large product of pairings.
+    pub miller_loop: f64,
+}
+
+/// A product of a small integer and a field element takes 4 word products of the 32 and more of a field product.
+const SMALL_SHARE: f64 = 0.125;
+
+impl Cost {
+    /// The cost of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let program = &plan.program;
+        let size = |axes: &[usize]| program.lengths(axes).iter().map(|&length| length as u64).product::<u64>();
+        let mut cost = Self::default();
+        for (lookup, rows) in program.lookups.iter().map(|lookup| (lookup, size(&lookup.axes))) {
+            let rows = if lookup.causal { rows / 2 } else { rows };
+            cost.leaves += rows;
+        }
+        cost.leaves += program.tables.iter().map(|table| 1u64 << table.bits()).sum::<u64>();
+        for column in &program.columns {
+            let entries = if column.causal { size(&column.axes) / 2 } else { size(&column.axes) };
+            match column.origin {
+                Origin::Model => {
+                    cost.weights += entries;
+                    // The opening reads the model three times: two weights, and the rows.
+                    cost.small_products += 4 * entries;
+                }
+                _ => {
+                    cost.committed += entries;
+                    cost.small_products += 5 * entries;
+                    cost.additions += entries * 2;
+                }
+            }
+        }
+        for product in &program.products {
+            let shared = size(&shared_axes(product));
+            cost.products += 6 * shared;
+            cost.small_products += size(&product.left.axes);
+            if let ProductKind::Einsum(right) | ProductKind::Scores(right) = &product.kind {
+                cost.small_products += size(&right.axes);
+            }
+        }
+        cost.products += 12 * cost.leaves;
+        let side = 1u64 << plan.chunk_log;
+        cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
+        cost.proof_bytes = proof_bytes(plan);
+        cost.memory_bytes = cost.weights * 2 + cost.committed * 4 + cost.leaves * (4 + 64) + (1 << 28);
+        cost
+    }
+
+    /// Seconds on `cores` cores if nothing but the counted operations took time.
+    pub fn floor(&self, unit: &UnitCosts, cores: usize) -> f64 {
+        let products = self.products as f64 + SMALL_SHARE * self.small_products as f64;
+        let total = products * unit.product + self.additions as f64 * unit.addition + self.miller_loops as f64 * unit.miller_loop;
+        total / cores as f64
+    }
+}
+
+/// The bytes of a plan's proof, counted as the driver goes. Rounding up to whole entries is left out for nested products.
+fn proof_bytes(plan: &Plan) -> u64 {
+    let program = &plan.program;
+    let levels = plan.leaf_bits as u64;
+    let mut entries = 1 + levels * (levels - 1) / 2 + levels;
+    let mut gates = 1 + 2 * levels;
+    for product in &program.products {
+        let rounds: usize = shared_axes(product).iter().map(|&axis| program.axes[axis].bits).sum();
+        entries += rounds as u64 + 1;
+        gates += u64::from(!matches!(product.kind, ProductKind::Rotary(_)));
+    }
+    let slots = |count: u64| count.div_ceil(WIDTH as u64);
+    entries += slots(program.products.len() as u64) + program.zeros.len() as u64;
+    entries += 2 * plan.chunk_log as u64 + slots(plan.chunks() as u64) + 1 + slots(gates + 3);
+    let folds = u64::from(64 - (entries - 1).leading_zeros());
+    plan.witness_chunks as u64 * 288 + 48 * (entries + 2 * folds + 2) + 32 * 12 + dory::proof_length(plan.chunk_log) as u64
+}
+
+/// Measures the unit costs on this machine with `backend`, in about a second.
+pub fn measure<B: Backend>(backend: &B) -> UnitCosts {
+    let mut rng = ark_std::test_rng();
+    let mut value = Fr::rand(&mut rng);
+    let factor = Fr::rand(&mut rng);
+    let product = seconds(Duration::from_millis(200), 100_000, || {
+        for _ in 0..100_000 {
+            value *= factor;
+        }
+        std::hint::black_box(value);
+    });
+    let generators = crate::commit::setup::Generators::new(10);
+    let bases = backend.prepare_bases(&generators.g1);
+    let side = 1 << 10;
+    let rows: Vec<Vec<i16>> = (0..256).map(|row: i64| (0..side).map(|column: i64| ((row * 7919 + column * 104729) % 32768) as i16).collect()).collect();
+    let pieces: Vec<_> = rows.iter().enumerate().map(|(row, values)| zkllm_kernels::Piece { row, column: 0, values: zkllm_kernels::Ints::I16(values) }).collect();
+    let cores = rayon::current_num_threads() as f64;
+    let addition = cores * seconds(Duration::from_millis(400), 2 * 256 * side as usize, || {
+        std::hint::black_box(backend.commit_rows(&bases, 256, &pieces));
+    });
+    let (p, q) = (vec![G1Affine::generator(); 64], vec![G2Affine::generator(); 64]);
+    let miller_loop = seconds(Duration::from_millis(200), 64, || {
+        std::hint::black_box(Bls12_381::multi_miller_loop(&p, &q));
+    });
+    UnitCosts { product, addition, miller_loop }
+}
+
+/// Seconds of one of the `count` operations that `work` does, over at least `least`.
+fn seconds(least: Duration, count: usize, mut work: impl FnMut()) -> f64 {
+    let (start, mut runs) = (Instant::now(), 0);
+    while runs == 0 || start.elapsed() < least {
+        work();
+        runs += 1;
+    }
+    start.elapsed().as_secs_f64() / (runs * count) as f64
+}

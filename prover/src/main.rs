@@ -1,0 +1,7 @@
+//! The command `zkllm`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    zkllm_prover::cli::main()
+}

@@ -1,0 +1,113 @@
+//! Decides how the parts make a card and a receipt: commit once, then answer and prove as often as asked.
+
+use crate::commit::setup::Generators;
+use crate::commit::store::Secret;
+use crate::commit::{Commitments, commit_chunk};
+use crate::infer::{self, Columns, InferError, Ints};
+use crate::prove::blinding::Blinding;
+use crate::prove::{Leaves, ProveError, Subject, Witness, chunks, pieces, prove};
+use sha3::{Digest, Sha3_256};
+use zkllm_kernels::{Backend, Ints as View};
+use zkllm_verifier::card::Card;
+use zkllm_verifier::groups;
+use zkllm_verifier::plan::Plan;
+use zkllm_verifier::program::{Origin, Program};
+use zkllm_verifier::statement::Statement;
+use zkllm_verifier::{Refusal, verify};
+
+/// Why there is no card or receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The program refuses the card or the statement.
+    #[error("the card or the tokens are not acceptable to a verifier: {0}")]
+    Refused(#[from] Refusal),
+    /// The inference failed.
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// The proof failed.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    /// The weights are not those of the card.
+    #[error("this model file does not hold the weights that the card commits to; give the file that `zkllm commit` was given")]
+    OtherWeights,
+    /// No randomness.
+    #[error("the system gives no randomness: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// The plan of a statement.
+pub fn plan(card: &Card, statement: &Statement) -> Result<Plan, Refusal> {
+    Plan::new(Program::new(card, statement)?, card.chunk_log as usize)
+}
+
+/// A borrowed view of a column.
+pub fn view(ints: &Ints) -> View<'_> {
+    match ints {
+        Ints::I16(values) => View::I16(values),
+        Ints::I32(values) => View::I32(values),
+        Ints::I64(values) => View::I64(values),
+    }
+}
+
+/// SHA3-256 of a model's columns: names, lengths and values as 64-bit integers.
+pub fn digest(columns: &Columns) -> [u8; 32] {
+    let mut hash = Sha3_256::new();
+    for (name, values) in columns.iter() {
+        hash.update(name.as_bytes());
+        hash.update((values.len() as u64).to_le_bytes());
+        let mut bytes = Vec::with_capacity(1 << 16);
+        for index in 0..values.len() {
+            bytes.extend(values.get(index).to_le_bytes());
+            if bytes.len() >= 1 << 16 {
+                hash.update(&bytes);
+                bytes.clear();
+            }
+        }
+        hash.update(&bytes);
+    }
+    hash.finalize().into()
+}
+
+/// Commits to a model: fills in the card's commitments and gives the secret side. `progress` is told of every chunk.
+pub fn commit<B: Backend>(backend: &B, card: &mut Card, columns: &Columns, mut blinding: Blinding, progress: &dyn Fn(usize, usize)) -> Result<Secret, SessionError> {
+    // The model's columns and their places are the same for every statement.
+    let plan = plan(card, &Statement::new(card, vec![0, 0], 1)?)?;
+    let views: Vec<View> = plan.program.columns.iter().map(|column| match column.origin {
+        Origin::Model => columns.column(&column.name).map_or(View::I16(&[]), |ints| view(ints)),
+        _ => View::I16(&[]),
+    }).collect();
+    let generators = Generators::new(plan.chunk_log);
+    let bases = backend.prepare_bases(&generators.g1);
+    let parts = chunks(&plan, &views);
+    let mut commitments = Commitments::default();
+    for (number, parts) in parts.iter().take(plan.model_chunks).enumerate() {
+        progress(number, plan.model_chunks);
+        commitments.chunks.push(commit_chunk(backend, &bases, &generators, &pieces(parts), blinding.scalar()));
+    }
+    card.commitments = commitments.chunks.iter().map(|chunk| groups::write_gt(&chunk.commitment)).collect();
+    Ok(Secret { commitments, weights: digest(columns) })
+}
+
+/// Proves `tokens` after the first `prompt_length`: a receipt that has been verified.
+pub fn receipt<B: Backend>(
+    backend: &B,
+    card: &Card,
+    columns: &Columns,
+    secret: &Secret,
+    statement: &Statement,
+    blinding: Blinding,
+    progress: &dyn Fn(&str),
+) -> Result<Vec<u8>, SessionError> {
+    let plan = plan(card, statement)?;
+    progress("inference");
+    let trace = infer::trace(&plan.program, columns)?;
+    let witness = Witness {
+        columns: trace.columns.iter().map(|column| view(column)).collect(),
+        leaves: trace.lookups.into_iter().map(Leaves::Rows).collect(),
+    };
+    let subject = Subject { card, statement, plan: &plan, model: &secret.commitments };
+    let receipt = prove(backend, Generators::new(plan.chunk_log), &subject, witness, blinding, progress)?;
+    progress("check");
+    verify(&card.to_bytes(), &receipt)?;
+    Ok(receipt)
+}

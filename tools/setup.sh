@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Sees to it that the tools the build needs are there: Rust, a linker, make, and Python with pip for the demo's model.
+# Usage: tools/setup.sh [--demo]
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+
+command -v cargo >/dev/null || { echo "setup.sh: no cargo: install Rust 1.90 or newer from https://rustup.rs and run this again" >&2; exit 2; }
+
+need=()
+command -v cc >/dev/null || need+=(gcc libc6-dev)
+command -v make >/dev/null || need+=(make)
+if [ "${1:-}" = --demo ]; then
+    command -v python3 >/dev/null || need+=(python3)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
+fi
+[ ${#need[@]} -eq 0 ] || "$here/apt.sh" "${need[@]}"
