@@ -10,8 +10,10 @@ pub const VOCABULARY: u32 = 1 << 20;
 pub const TOKENS: usize = 1 << 16;
 /// log2 of the rows of a lookup table: the verifier makes tables with outputs itself.
 pub const TABLE_BITS: usize = 20;
-/// log2 of the leaves of the lookup tree.
-pub const LEAF_BITS: usize = 44;
+/// log2 of the leaves of the lookup tree: the largest shapes there are need 40, and an address is 64 bits.
+pub const LEAF_BITS: usize = 48;
+/// Tokens times rotary pairs: the verifier evaluates a table of that size.
+pub const ROTARY: usize = 1 << 22;
 /// log2 of the rows and of the columns of a chunk: the generators there are constants for.
 pub const CHUNK_LOG: usize = 16;
 /// Chunks of the model and of a witness: each costs the verifier an exponentiation.

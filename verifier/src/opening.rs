@@ -52,25 +52,37 @@ pub struct PoolClaim {
 }
 
 impl Factor {
-    /// The extension at the first bits of `point`, and the rest of `point`; `bits` is the width of the first axis.
-    fn evaluate<'p>(&self, bits: usize, point: &'p [Fr]) -> (Fr, &'p [Fr]) {
+    /// The extension at `at` with the first `fixed` bits set to 0, 1, .., `2^fixed - 1` in turn and the others at `at`.
+    /// Spec: opening.weights.
+    fn evaluate(&self, fixed: usize, at: &[Fr]) -> Vec<Fr> {
+        let numbers = 0..1u64 << fixed;
         match self {
-            Factor::Eq(p) => {
-                let (head, tail) = point.split_at(bits);
-                (mle::eq(p, head), tail)
+            Factor::Eq(point) => {
+                let (high, low) = point.split_at(fixed);
+                let rest = mle::eq(low, at);
+                numbers.map(|number| mle::eq_index(high, number) * rest).collect()
             }
-            Factor::Below(p, length) => {
-                let (head, tail) = point.split_at(bits);
-                (mle::below(p, head, *length), tail)
+            Factor::Below(point, length) => {
+                let (high, low) = point.split_at(fixed);
+                let (whole, rest) = ((length >> low.len()) as u64, length & ((1 << low.len()) - 1));
+                let (all, some) = (mle::eq(low, at), mle::below(low, at, rest));
+                let value = |number| match number {
+                    number if number < whole => all,
+                    number if number == whole => some,
+                    _ => Fr::ZERO,
+                };
+                numbers.map(|number| mle::eq_index(high, number) * value(number)).collect()
             }
             Factor::Vector(vector) => {
-                let (head, tail) = point.split_at(bits);
-                (mle::evaluate(vector, head), tail)
+                let eq = mle::eq_table(at, vector.len().min(1 << at.len()));
+                let mut slices = vector.chunks(1 << at.len());
+                let slice = |slice: &[Fr]| slice.iter().zip(&eq).map(|(value, eq)| *value * eq).sum();
+                numbers.map(|_| slices.next().map_or(Fr::ZERO, slice)).collect()
             }
+            // The plan keeps a causal pair within a chunk: nothing is fixed.
             Factor::Causal(time, earlier, length) => {
-                let (t, tail) = point.split_at(time.len());
-                let (u, tail) = tail.split_at(earlier.len());
-                (mle::causal(time, earlier, t, u, *length), tail)
+                let (t, u) = at.split_at(time.len().min(at.len()));
+                vec![mle::causal(time, earlier, t, u, *length)]
             }
         }
     }
@@ -91,39 +103,22 @@ impl PoolTerm {
     /// chunk has its first bits fixed to the chunk's number instead.
     fn evaluate(&self, plan: &Plan, scale: Fr, point: &[Fr], values: &mut [Fr]) {
         let place = plan.places[self.column];
-        let scale = scale * self.coefficient;
-        let chunk_bits = point.len();
-        if place.bits <= chunk_bits {
-            let (head, tail) = point.split_at(chunk_bits - place.bits);
-            let prefix = mle::eq_index(head, (place.offset >> place.bits) as usize);
-            if let Some(value) = values.get_mut(place.chunk) {
-                *value += scale * prefix * self.product(plan, tail);
-            }
-        } else {
-            let extra = place.bits - chunk_bits;
-            for number in 0..1usize << extra {
-                let bits = (0..extra).rev().map(|bit| Fr::from((number >> bit & 1) as u64));
-                let full: Vec<Fr> = bits.chain(point.iter().copied()).collect();
-                if let Some(value) = values.get_mut(place.chunk + number) {
-                    *value += scale * self.product(plan, &full);
-                }
-            }
-        }
-    }
-
-    fn product(&self, plan: &Plan, point: &[Fr]) -> Fr {
-        let (mut rest, mut product) = (point, Fr::ONE);
-        let mut axes = plan.program.columns[self.column].axes.iter();
+        let mut fixed = place.bits.saturating_sub(point.len());
+        let (prefix, mut rest) = point.split_at(point.len().saturating_sub(place.bits));
+        let mut weights = vec![scale * self.coefficient * mle::eq_index(prefix, place.offset >> place.bits.min(63))];
+        let mut axes = plan.program.columns[self.column].axes.iter().map(|&axis| plan.program.axes[axis].bits);
         for factor in &self.factors {
-            let bits = axes.next().map_or(0, |&axis| plan.program.axes[axis].bits);
-            if factor.axes() == 2 {
-                axes.next();
-            }
-            let value;
-            (value, rest) = factor.evaluate(bits, rest);
-            product *= value;
+            let bits: usize = axes.by_ref().take(factor.axes()).sum();
+            let here = fixed.min(bits);
+            fixed -= here;
+            let (head, tail) = rest.split_at(bits - here);
+            rest = tail;
+            let values = factor.evaluate(here, head);
+            weights = weights.iter().flat_map(|weight| values.iter().map(move |value| *weight * value)).collect();
         }
-        product
+        for (value, weight) in values.iter_mut().skip(place.chunk).zip(weights) {
+            *value += weight;
+        }
     }
 }
 
@@ -189,16 +184,13 @@ impl<C: Channel> Driver<'_, C> {
         let mu = self.channel.challenge("opening.mu");
         let opened = self.ledger.slots(self.channel, Ask::Opened { mu, point: &point }, 1)?;
         let [y] = opened.as_slice() else { return Err(Refusal::LedgerValue) };
-        let (mut combined, mut rest, mut power) = (Gt::ZERO, y.clone(), Fr::ONE);
-        for (commitment, chunk) in commitments.iter().zip(&chunks) {
-            combined += *commitment * power;
-            rest = rest.plus(-power, chunk);
-            power *= mu;
-        }
+        let powers = core::iter::successors(Some(Fr::ONE), |power| Some(*power * mu));
+        let scaled: Vec<(Fr, Gt)> = powers.zip(commitments.iter().copied()).collect();
+        let rest = scaled.iter().zip(&chunks).fold(y.clone(), |rest, ((power, _), chunk)| rest.plus(-*power, chunk));
         self.ledger.zero("opening.value", rest);
         let link = self.ledger.last().ok_or(Refusal::LedgerValue)?;
         let (rows, columns) = point.split_at(self.plan.chunk_log);
         let generators = setup.ledger_generators();
-        dory::open(self.channel, setup, self.plan.chunk_log, combined, rows, columns, link, (generators.g[0], generators.h))
+        dory::open(self.channel, setup, self.plan.chunk_log, dory::combine(&scaled), rows, columns, link, (generators.g[0], generators.h))
     }
 }

@@ -69,7 +69,12 @@ impl Plan {
         let witness = ids.filter(|id| !is_model(id)).collect();
         let witness_chunks = place(&program, chunk_log, witness, model_chunks, &mut places);
         let column_bits = places.iter().map(|place| place.bits).max().unwrap_or(0);
-        if model_chunks + witness_chunks > limits::CHUNKS {
+        // A causal pair of axes lies within a chunk: its weights are not split.
+        let pair = |axes: &[usize]| axes.iter().rev().take(2).map(|&axis| program.axes[axis].bits).sum::<usize>();
+        if program.columns.iter().any(|column| column.causal && pair(&column.axes) > 2 * chunk_log) {
+            return Err(Refusal::OverLimit);
+        }
+        if model_chunks.saturating_add(witness_chunks) > limits::CHUNKS {
             return Err(Refusal::OverLimit);
         }
         Ok(Self { program, leaf_bits, blocks, places, model_chunks, witness_chunks, chunk_log, column_bits })
@@ -99,7 +104,11 @@ fn leaves(program: &Program) -> Result<(usize, Vec<Block>), Refusal> {
         blocks.push(Block { kind, offset: end, bits });
         end += 1 << bits;
     }
-    Ok((end.next_power_of_two().trailing_zeros() as usize, blocks))
+    let bits = end.next_power_of_two().trailing_zeros() as usize;
+    if bits > limits::LEAF_BITS {
+        return Err(Refusal::OverLimit);
+    }
+    Ok((bits, blocks))
 }
 
 /// Places columns, largest first, one after the other, in chunks of `2^(2 chunk_log)` entries; the number of chunks.

@@ -83,7 +83,7 @@ impl<C: Channel> Driver<'_, C> {
         let mut parts = Parts::default();
         for block in &self.plan.blocks {
             let (prefix, suffix) = point.split_at(point.len() - block.bits);
-            let weight = mle::eq_index(prefix, (block.offset >> block.bits) as usize);
+            let weight = mle::eq_index(prefix, block.offset >> block.bits);
             match block.kind {
                 BlockKind::Lookup(id) => {
                     let lookup = &program.lookups[id];
@@ -105,7 +105,7 @@ impl<C: Channel> Driver<'_, C> {
         let mut parts = Parts { public: Fr::ONE, ..Parts::default() };
         for block in &self.plan.blocks {
             let (prefix, suffix) = point.split_at(point.len() - block.bits);
-            let weight = mle::eq_index(prefix, (block.offset >> block.bits) as usize);
+            let weight = mle::eq_index(prefix, block.offset >> block.bits);
             match block.kind {
                 BlockKind::Lookup(id) => {
                     let lookup = &program.lookups[id];

@@ -67,7 +67,7 @@ impl Verify {
             return;
         }
         println!("proved in {seconds:.2} s");
-        println!("model        {} (the name is the owner's; the fingerprint is what is proved)", verified.name());
+        println!("model        {:?} (the name is the owner's; the fingerprint is what is proved)", verified.name());
         println!("fingerprint  {fingerprint}");
         println!("prompt       {prompt:?}");
         println!("answer       {answer:?}");

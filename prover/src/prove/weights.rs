@@ -56,7 +56,7 @@ impl Bits {
                 let (upper, lower) = point.split_at(high);
                 let mut terms = vec![(Fr::ONE, Bits::Below(upper.to_vec(), whole), Bits::Eq(lower.to_vec()))];
                 if rest > 0 {
-                    let last = mle::eq_index(upper, whole);
+                    let last = mle::eq_index(upper, whole as u64);
                     terms.push((last, Bits::Unit(whole, high), Bits::Below(lower.to_vec(), rest)));
                 }
                 terms
@@ -80,7 +80,7 @@ impl Bits {
     fn restrict(&self, fixed: usize, at: usize) -> (Fr, Bits) {
         let rest = self.bits() - fixed;
         match self {
-            Bits::Eq(point) => (mle::eq_index(&point[..fixed], at), Bits::Eq(point[fixed..].to_vec())),
+            Bits::Eq(point) => (mle::eq_index(&point[..fixed], at as u64), Bits::Eq(point[fixed..].to_vec())),
             _ => {
                 let all = self.expand();
                 (Fr::ONE, Bits::Dense(all[at << rest..(at + 1) << rest].to_vec(), rest))

@@ -60,6 +60,10 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     }
 }
 
+// SAFETY: no other symbol of this program has the name. Tables for unwinding refer to it; nothing unwinds here.
+#[unsafe(no_mangle)]
+extern "C" fn __aeabi_unwind_cpp_pr0() {}
+
 // SAFETY: no other symbol of this program has the name.
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {

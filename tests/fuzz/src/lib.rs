@@ -48,11 +48,12 @@ impl<'a> Choices<'a> {
     pub fn size(&mut self, limit: u32) -> u32 {
         let (kind, value) = (self.byte(), u32::from(self.byte()));
         let power = 1u32.checked_shl(value % 21).unwrap_or(1);
-        match kind % 16 {
-            0 => limit,
-            1 => power,
-            2 => power.saturating_sub(1),
-            3 => power.saturating_add(1),
+        match kind / 16 {
+            12 => power.saturating_sub(1),
+            13 => power,
+            14 => power.saturating_add(1),
+            15 => limit,
+            // Small is the rule, so that most cards get far.
             _ => value % 7 + 1,
         }
         .clamp(1, limit)
@@ -124,6 +125,9 @@ pub const ZERO: [u8; COMMITMENT_BYTES] = [0; COMMITMENT_BYTES];
 /// The verifier's constants, read once.
 pub static SETUP: LazyLock<Setup> = LazyLock::new(|| Setup::shipped(limits::CHUNK_LOG).expect("the constants that come with the verifier"));
 
+/// A generator of the target group: a pairing, computed once.
+static GENERATOR: LazyLock<Gt> = LazyLock::new(PairingOutput::generator);
+
 /// A channel that answers every question, mostly with 0 and identities, and absorbs what it answered.
 pub struct AnyAnswer<'a, 'c> {
     choices: &'a mut Choices<'c>,
@@ -163,7 +167,7 @@ impl Channel for AnyAnswer<'_, '_> {
         Ok(point)
     }
     fn gt(&mut self, _: Ask<'_>) -> Result<Gt, Refusal> {
-        let element = if self.choices.byte() % 2 == 0 { Gt::ZERO } else { PairingOutput::generator() };
+        let element = if self.choices.byte() % 2 == 0 { Gt::ZERO } else { *GENERATOR };
         self.transcript.absorb("gt", &write_gt(&element));
         Ok(element)
     }

@@ -32,8 +32,13 @@ pub fn eq(p: &[Fr], q: &[Fr]) -> Fr {
 }
 
 /// `eq(p, x)` for the index `x`.
-pub fn eq_index(p: &[Fr], x: usize) -> Fr {
-    p.iter().rev().enumerate().map(|(bit, a)| if (x >> bit) & 1 == 1 { *a } else { Fr::ONE - a }).product()
+pub fn eq_index(p: &[Fr], x: u64) -> Fr {
+    let mut rest = x;
+    p.iter().rev().fold(Fr::ONE, |product, a| {
+        let factor = if rest & 1 == 1 { *a } else { Fr::ONE - a };
+        rest >>= 1;
+        product * factor
+    })
 }
 
 /// `sum_{x<n} eq(p,x) eq(q,x)`, `n <= 2^p.len()`.

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             let statement = verified.statement();
             let (prompt, answer) = statement.tokens().split_at(statement.prompt_length());
             let fingerprint: String = verified.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
-            println!("proved: model \"{}\" {fingerprint} answers {prompt:?} with {answer:?}", verified.name());
+            println!("proved: model {:?} {fingerprint} answers {prompt:?} with {answer:?}", verified.name());
             ExitCode::SUCCESS
         }
         Err(refusal) => {

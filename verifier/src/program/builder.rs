@@ -48,10 +48,10 @@ impl Builder {
 
     /// The table, shared by all who ask for the same one.
     pub fn table(&mut self, table: Table) -> TableId {
-        let known = self.program.tables.iter().position(|other| *other == table);
-        known.unwrap_or_else(|| {
-            self.program.tables.push(table);
-            self.program.tables.len() - 1
+        let tables = &mut self.program.tables;
+        tables.iter().position(|other| *other == table).unwrap_or_else(|| {
+            tables.push(table);
+            tables.len() - 1
         })
     }
 
@@ -161,14 +161,15 @@ impl Builder {
     /// `OverLimit`, and `BadCard` for a program in which some witness column is not constrained.
     pub fn finish(mut self) -> Result<Program, Refusal> {
         for table in 0..self.program.tables.len() {
-            let bits = self.program.tables[table].bits();
-            if bits > limits::TABLE_BITS {
-                return Err(Refusal::OverLimit);
+            let of = self.program.tables[table];
+            if !of.is_representable() {
+                return Err(Refusal::BadCard);
             }
-            let axis = self.axis("row", 1 << bits);
+            let axis = self.axis("row", 1 << of.bits());
             self.column(&format!("multiplicity{table}"), &[axis], false, Origin::Multiplicity(table));
         }
         self.program.every_witness_is_constrained()?;
+        self.program.axes_agree()?;
         Ok(self.program)
     }
 
@@ -203,6 +204,39 @@ impl Program {
             }
         }
         Ok(())
+    }
+}
+
+impl Program {
+    /// An axis read at another has its length, and lists stay within the axes they pick from: a weight on one is a weight on
+    /// the other, and both vanish at the same padding. Spec: program.axes.
+    fn axes_agree(&self) -> Result<(), Refusal> {
+        let length = |axis: AxisId| self.axes[axis].length;
+        let agrees = |sum: &Sum| {
+            sum.terms.iter().all(|term| {
+                let axes = match term.source {
+                    Source::Column(id) => &self.columns[id].axes,
+                    Source::Product(id) => &self.products[id].axes,
+                    Source::Below(_) => return term.index.len() == 2,
+                };
+                term.index.len() == axes.len()
+                    && term.index.iter().zip(axes).all(|(index, &axis)| match *index {
+                        Index::At(reader) | Index::Before(reader) => length(reader) == length(axis),
+                        Index::All => true,
+                        Index::Pick(reader, list) => {
+                            let list = &self.lists[list];
+                            list.len() == length(reader) && list.iter().all(|&at| at < length(axis))
+                        }
+                    })
+            })
+        };
+        let operands = self.products.iter().flat_map(|product| match &product.kind {
+            ProductKind::Einsum(right) | ProductKind::Scores(right) => vec![&product.left.sum, &right.sum],
+            ProductKind::Rotary(_) => vec![&product.left.sum],
+        });
+        let values = self.lookups.iter().flat_map(|lookup| &lookup.values);
+        let zeros = self.zeros.iter().map(|zero| &zero.sum);
+        if operands.chain(values).chain(zeros).all(agrees) { Ok(()) } else { Err(Refusal::BadCard) }
     }
 }
 

@@ -10,6 +10,12 @@ use Source::{Column, Product};
 
 /// The program of `statement` about the model of `card`.
 pub fn program(card: &Card, statement: &Statement) -> Result<Program, Refusal> {
+    if statement.tokens().len().saturating_mul(card.pairs as usize) > limits::ROTARY {
+        return Err(Refusal::OverLimit);
+    }
+    if card.precision.rotary_fraction > 30 || card.epsilon == 0 {
+        return Err(Refusal::BadCard);
+    }
     let mut llama = Llama::new(card, statement);
     llama.layers()?;
     llama.head()?;

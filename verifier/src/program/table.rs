@@ -1,6 +1,7 @@
 //! Decides what a lookup table holds.
 
 use crate::arith::tables;
+use crate::limits;
 use alloc::vec::Vec;
 
 /// A lookup table of `2^bits` rows; the first entry of a row is its number.
@@ -17,6 +18,17 @@ pub enum Table {
 }
 
 impl Table {
+    /// Whether the recurrences behind the table have the range for it. Spec: tables.limits.
+    pub fn is_representable(self) -> bool {
+        let bits = self.bits();
+        let fits = match self {
+            Table::Range { .. } => true,
+            Table::Exp { fraction, precision, .. } => fraction <= 40 && precision < 40,
+            Table::Silu { bits, fraction, out } => bits >= 1 && fraction <= 40 && out <= 40,
+        };
+        bits <= limits::TABLE_BITS && fits
+    }
+
     /// log2 of the number of rows.
     pub fn bits(self) -> usize {
         match self {
