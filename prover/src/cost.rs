@@ -25,7 +25,7 @@ pub struct Cost {
     pub products: u64,
     /// Products of a small integer and a field element, in the contractions of products and of the opening.
     pub small_products: u64,
-    /// Small-scalar point additions: one for every 8-bit digit of a committed integer.
+    /// Small-scalar point additions: one for every committed integer, the least there can be.
     pub additions: u64,
     /// Miller loops: a row of every witness chunk, and Dory's.
     pub miller_loops: u64,
@@ -71,7 +71,7 @@ impl Cost {
                 _ => {
                     cost.committed += entries;
                     cost.small_products += 5 * entries;
-                    cost.additions += entries * 2;
+                    cost.additions += entries;
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::generate::{answer, columns};
 use super::{MAX_BYTES, Prompt, load, peak_bytes, read_card, secret_path};
 use crate::commit::store::Secret;
+use crate::cost::{self, Cost};
 use crate::files::{self, Readers};
 use crate::infer::Columns;
 use crate::prove::blinding::Blinding;
@@ -55,8 +56,10 @@ impl Prove {
         let prove_s = start.elapsed().as_secs_f64();
         files::write(&self.out, &receipt, Readers::All)?;
         if self.json {
+            let cores = rayon::current_num_threads();
+            let floor_s = Cost::of(&session::plan(&card, &statement)?).floor(&cost::measure(&Cpu::default()), cores);
             println!("{}", serde_json::json!({
-                "model": card.name, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
+                "model": card.name, "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
                 "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "peak_bytes": peak_bytes(),
             }));
         } else {
