@@ -170,7 +170,9 @@ impl Card {
             return Err(Refusal::OverLimit);
         }
         let name = core::str::from_utf8(cursor.slice(name_length)?).map_err(|_| Refusal::BadCard)?;
-        if name.chars().any(char::is_control) {
+        // Nothing that hides or reorders text on a screen.
+        let hidden = |c: char| c.is_control() || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if name.chars().any(hidden) {
             return Err(Refusal::BadCard);
         }
         let mut size = |limit: u32| match cursor.u32()? {

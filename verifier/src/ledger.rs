@@ -235,7 +235,7 @@ pub fn lagrange(n: usize, z: Fr) -> Result<Vec<Fr>, Refusal> {
     zip(0..=n, &differences)
         .map(|(k, difference)| {
             let denominator = (factorials[k] * factorials[n - k] * difference).inverse().ok_or(Refusal::DegenerateChallenge)?;
-            Ok(if (n - k) % 2 == 0 { all * denominator } else { -all * denominator })
+            Ok(if (n - k).is_multiple_of(2) { all * denominator } else { -all * denominator })
         })
         .collect()
 }

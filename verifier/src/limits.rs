@@ -17,7 +17,7 @@ pub const ROTARY: usize = 1 << 22;
 /// log2 of the rows and of the columns of a chunk: the generators there are constants for.
 pub const CHUNK_LOG: usize = 16;
 /// Chunks of the model and of a witness: each costs the verifier an exponentiation.
-pub const CHUNKS: usize = 1 << 12;
+pub const CHUNKS: usize = 1 << 10;
 /// Bytes of a model's name.
 pub const NAME: usize = 128;
 /// Bits of a fraction or a range.

@@ -1,5 +1,6 @@
 //! `zkllm-verify CARD RECEIPT`: exit 0 proved, 1 refused, 2 unusable input or usage. Links no prover code.
 
+use std::io::Read;
 use std::process::ExitCode;
 use zkllm_verifier::{Blame, verify};
 
@@ -8,11 +9,14 @@ const MAX_BYTES: u64 = 64 << 20;
 
 fn read(path: &str) -> Result<Vec<u8>, String> {
     let complain = |error: std::io::Error| format!("cannot read {path}: {error}");
-    let length = std::fs::metadata(path).map_err(complain)?.len();
-    if length > MAX_BYTES {
-        return Err(format!("{path} has {length} bytes: no card or receipt is that large"));
+    // What a file says of its length need not be so: a pipe has none.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(complain)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(complain)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("{path} has more than {MAX_BYTES} bytes: no card or receipt is that large"));
     }
-    std::fs::read(path).map_err(complain)
+    Ok(bytes)
 }
 
 fn main() -> ExitCode {
