@@ -77,7 +77,11 @@ pub fn card(choices: &mut Choices<'_>) -> Card {
         epsilon: if choices.byte() % 2 == 0 { 1 } else { choices.word() },
         precision: precision(choices),
         tokenizer: [0; 32],
-        chunk_log: u32::from(choices.byte()) % limits::CHUNK_LOG as u32 + 1,
+        // Mostly such that there are few chunks: each costs a power in the target group.
+        chunk_log: match u32::from(choices.byte()) {
+            any @ 240.. => any - 239,
+            usual => usual % 3 + 6,
+        },
         commitments: Vec::new(),
     }
 }

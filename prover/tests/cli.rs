@@ -1,0 +1,155 @@
+//! The command line: a receipt from the small model, and what bad input is told. Every refusal says what to do, exits with
+//! 2 (1 for a false receipt) and leaves nothing half-written.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/models/tiny-kjv.gguf");
+
+fn zkllm(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_zkllm")).args(arguments).output().expect("the binary runs")
+}
+
+/// A folder with model.card, model.secret and answer.receipt of the small model, made once.
+fn made() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let at = |name: &str| folder.path().join(name).display().to_string();
+            let committed = zkllm(&["commit", MODEL, "--out", &folder.path().display().to_string(), "--chunk-log", "9"]);
+            assert!(committed.status.success(), "{}", String::from_utf8_lossy(&committed.stderr));
+            let proved = prove(&at("model.card"), &at("answer.receipt"), &["--prompt", "And the LORD said unto", "--max-tokens", "4"]);
+            assert!(proved.status.success(), "{}", String::from_utf8_lossy(&proved.stderr));
+            folder
+        })
+        .path()
+}
+
+fn at(name: &str) -> String {
+    made().join(name).display().to_string()
+}
+
+fn prove(card: &str, out: &str, more: &[&str]) -> Output {
+    zkllm(&[&["prove", "--card", card, "--model", MODEL, "--out", out], more].concat())
+}
+
+/// The command fails with `code`, says `words`, and `out` does not exist.
+fn fails(output: &Output, code: i32, words: &str, out: Option<&Path>) {
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(words), "{words:?} is not in: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    if let Some(out) = out {
+        assert!(!out.exists(), "{} was written", out.display());
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
+}
+
+#[test]
+fn a_receipt_is_proved_and_reported() {
+    let output = zkllm(&["verify", "--card", &at("model.card"), &at("answer.receipt"), "--json"]);
+    assert!(output.status.success());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(report["verdict"], "proved");
+    let tokens = report["tokens"].as_array().expect("tokens").len();
+    assert_eq!(tokens as u64, report["prompt_len"].as_u64().expect("a length") + 4);
+}
+
+#[test]
+fn the_secret_side_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(at("model.secret")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_changed_receipt_is_refused_by_name() {
+    let mut bytes = std::fs::read(at("answer.receipt")).expect("a receipt");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let forged = made().join("forged.receipt");
+    std::fs::write(&forged, bytes).expect("written");
+    fails(&zkllm(&["verify", "--card", &at("model.card"), &forged.display().to_string()]), 1, "refused: ", None);
+}
+
+#[test]
+fn a_receipt_of_another_version_is_unusable() {
+    let mut bytes = std::fs::read(at("answer.receipt")).expect("a receipt");
+    bytes[8] = 2;
+    let other = made().join("version.receipt");
+    std::fs::write(&other, bytes).expect("written");
+    fails(&zkllm(&["verify", "--card", &at("model.card"), &other.display().to_string()]), 2, "unknown-version", None);
+}
+
+#[test]
+fn model_files_that_are_none_are_explained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let commit = |bytes: &[u8]| {
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, bytes).expect("written");
+        zkllm(&["commit", &path.display().to_string(), "--out", &out.display().to_string()])
+    };
+    let whole = std::fs::read(MODEL).expect("the small model");
+    fails(&commit(b"not a model at all"), 2, "GGUF", Some(&out));
+    fails(&commit(&whole[..whole.len() / 2]), 2, "cannot use the model", Some(&out));
+    fails(&zkllm(&["commit", "/nowhere/model.gguf", "--out", &out.display().to_string()]), 2, "/nowhere/model.gguf", Some(&out));
+}
+
+#[test]
+fn prompts_that_do_not_fit_are_explained() {
+    let out = made().join("no.receipt");
+    let try_ = |more: &[&str]| prove(&at("model.card"), &out.display().to_string(), more);
+    fails(&try_(&["--prompt", "And", "--max-tokens", "0"]), 2, "0 is not in 1..", Some(&out));
+    fails(&try_(&["--prompt", "And", "--max-tokens", "100000"]), 2, "shorten", Some(&out));
+    fails(&try_(&["--tokens", "5000", "--max-tokens", "1"]), 2, "vocabulary", Some(&out));
+    fails(&try_(&["--prompt", "And", "--chat", "--max-tokens", "1"]), 2, "chat template", Some(&out));
+}
+
+#[test]
+fn the_card_of_another_model_is_explained() {
+    let other = tempfile::tempdir().expect("a folder");
+    let path = other.path().display().to_string();
+    assert!(zkllm(&["commit", MODEL, "--out", &path, "--chunk-log", "9"]).status.success());
+    let card = other.path().join("model.card").display().to_string();
+    // Two commitments to one model are two cards: blinding is fresh.
+    fails(&zkllm(&["verify", "--card", &card, &at("answer.receipt")]), 1, "other-card", None);
+    let out = other.path().join("answer.receipt");
+    let more = ["--secret", &at("model.secret"), "--prompt", "And", "--max-tokens", "1"];
+    fails(&prove(&card, &out.display().to_string(), &more), 2, "another card", Some(&out));
+}
+
+#[test]
+fn a_full_disk_leaves_no_receipt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8k", "tmpfs", &path]).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: mounting a small file system needs root");
+        return;
+    }
+    let out = folder.path().join("answer.receipt");
+    let output = prove(&at("model.card"), &out.display().to_string(), &["--prompt", "And", "--max-tokens", "1"]);
+    let left = files(folder.path());
+    assert!(Command::new("umount").arg(&path).status().is_ok_and(|status| status.success()));
+    fails(&output, 2, "free some space", Some(&out));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_interrupt_leaves_no_receipt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("answer.receipt");
+    let arguments = ["prove", "--card", &at("model.card"), "--model", MODEL, "--out", &out.display().to_string(), "--prompt", "And", "--max-tokens", "64"];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_zkllm")).args(arguments).spawn().expect("the binary runs");
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().is_ok_and(|status| status.success()));
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(files(folder.path()).is_empty());
+}
