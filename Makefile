@@ -21,11 +21,11 @@ demo: ## commit, prove and verify SmolLM2-135M on a chat prompt, then refuse a f
 demo-tiny: ## the same with the small model that is in the repository; needs no network after the build
 	@tools/demo.sh --tiny
 
-test: ## every test that needs nothing but Rust
-	$(CARGO) test --workspace
+test: ## every test that needs nothing but Rust; one profile, so that the demo builds nothing twice
+	$(CARGO) test --release --workspace
 
 test-all: test lint wasm-check firmware-check ## test, also the slow tests, the lints and the verifier's other targets
-	$(CARGO) test --workspace --release -- --include-ignored
+	$(CARGO) test --release --workspace -- --include-ignored
 	@tools/check-scripts.sh
 
 bench: build ## what proving costs on this machine, as JSON on stdout

@@ -49,10 +49,10 @@ if [ $tiny = yes ]; then
     prompt="${ZKLLM_PROMPT:-In the beginning God created the heaven and the earth. And the earth was without form, and void; and darkness was upon the face of the deep.}"
     chat=()
 else
-    prompt="${ZKLLM_PROMPT:-What is the capital of France? Name it and tell me what it is famous for.}"
+    prompt="${ZKLLM_PROMPT:-Write two sentences about the sea.}"
     chat=(--chat)
 fi
-words="${ZKLLM_TOKENS:-16}"
+words="${ZKLLM_TOKENS:-24}"
 echo "model:  $model" >&2
 echo "prompt: $prompt" >&2
 
