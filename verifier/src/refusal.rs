@@ -57,8 +57,6 @@ refusals! {
     BadPromptLength = "bad-prompt-length", Malformed;
     /// The receipt was made for another card.
     OtherCard = "other-card", False;
-    /// The proof is not as long as its plan says.
-    WrongLength = "wrong-length", Malformed;
     /// A scalar not below the group order.
     BadScalar = "bad-scalar", Malformed;
     /// Bytes that are no canonical point of the curve.
@@ -77,6 +75,14 @@ refusals! {
     OpeningVmv = "opening-vmv", False;
     /// The folded scalar-product statement of the polynomial commitment does not hold.
     OpeningFinal = "opening-final", False;
+}
+
+impl Refusal {
+    /// Whether there is nothing to judge: these are no card and receipt that this verifier reads. Commands exit with 2 then,
+    /// and with 1 for every other refusal.
+    pub const fn is_unusable(self) -> bool {
+        matches!(self.blame(), Blame::Unsupported) || matches!(self, Self::WrongMagic | Self::BadCard | Self::CouldWrap)
+    }
 }
 
 impl core::fmt::Display for Refusal {

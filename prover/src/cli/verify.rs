@@ -6,7 +6,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
-use zkllm_verifier::{Blame, Verified, verify};
+use zkllm_verifier::{Verified, verify};
 
 /// No honest card or receipt is larger.
 const MAX_BYTES: u64 = 64 << 20;
@@ -50,7 +50,7 @@ impl Verify {
                 } else {
                     println!("refused: {refusal}");
                 }
-                ExitCode::from(if refusal.blame() == Blame::Unsupported { 2 } else { 1 })
+                ExitCode::from(if refusal.is_unusable() { 2 } else { 1 })
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::process::ExitCode;
-use zkllm_verifier::{Blame, verify};
+use zkllm_verifier::verify;
 
 /// A receipt or card larger than this is no honest one.
 const MAX_BYTES: u64 = 64 << 20;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         }
         Err(refusal) => {
             println!("refused: {refusal}");
-            ExitCode::from(if refusal.blame() == Blame::Unsupported { 2 } else { 1 })
+            ExitCode::from(if refusal.is_unusable() { 2 } else { 1 })
         }
     }
 }
