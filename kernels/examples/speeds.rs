@@ -66,20 +66,13 @@ fn report(what: &str, units: usize, run: impl FnOnce()) {
     let before = processor_seconds(start);
     run();
     let used = processor_seconds(start) - before;
-    println!(
-        "{what:<58} {:9.2} ns a unit {:9.3} s",
-        used * 1e9 / units as f64,
-        start.elapsed().as_secs_f64()
-    );
+    println!("{what:<58} {:9.2} ns a unit {:9.3} s", used * 1e9 / units as f64, start.elapsed().as_secs_f64());
 }
 
 fn single(what: &str, units: usize, run: impl FnOnce()) {
     let start = Instant::now();
     run();
-    println!(
-        "{what:<58} {:9.2} ns",
-        start.elapsed().as_secs_f64() * 1e9 / units as f64
-    );
+    println!("{what:<58} {:9.2} ns", start.elapsed().as_secs_f64() * 1e9 / units as f64);
 }
 
 fn field(source: &mut Source) {
@@ -110,32 +103,20 @@ fn commit(source: &mut Source) {
             let pieces: Vec<Piece> = values
                 .chunks(columns)
                 .enumerate()
-                .map(|(row, values)| Piece {
-                    row,
-                    column: 0,
-                    values: Ints::I16(values),
-                })
+                .map(|(row, values)| Piece { row, column: 0, values: Ints::I16(values) })
                 .collect();
             Cpu.commit_rows(&bases, rows, &pieces[..1]);
-            report(
-                &format!("commit_rows 2^{log_columns} columns, {bits} bits: a value"),
-                values.len(),
-                || {
-                    black_box(Cpu.commit_rows(&bases, rows, &pieces));
-                },
-            );
+            report(&format!("commit_rows 2^{log_columns} columns, {bits} bits: a value"), values.len(), || {
+                black_box(Cpu.commit_rows(&bases, rows, &pieces));
+            });
         }
     }
 }
 
 fn contract(source: &mut Source) {
-    for (outer, middle, inner) in [
-        (8192, 4096, 1),
-        (2, 4096, 4096),
-        (1 << 19, 64, 1),
-        (512, 64, 1024),
-        (1 << 18, 16, 8),
-    ] {
+    for (outer, middle, inner) in
+        [(8192, 4096, 1), (2, 4096, 4096), (1 << 19, 64, 1), (512, 64, 1024), (1 << 18, 16, 8)]
+    {
         let x = source.i16s(outer * middle * inner, 16);
         let weights = source.frs(middle);
         report(&format!("contract i16 {outer} x {middle} x {inner}"), x.len(), || {
@@ -155,15 +136,8 @@ fn contract(source: &mut Source) {
         black_box(Cpu.contract_field(&x, 1, 256, &weights));
     });
     let x = source.i16s(1 << 24, 16);
-    let pieces: Vec<Piece> = x
-        .chunks(4096)
-        .enumerate()
-        .map(|(row, values)| Piece {
-            row,
-            column: 0,
-            values: Ints::I16(values),
-        })
-        .collect();
+    let pieces: Vec<Piece> =
+        x.chunks(4096).enumerate().map(|(row, values)| Piece { row, column: 0, values: Ints::I16(values) }).collect();
     report("contract_left 4096 x 4096", x.len(), || {
         black_box(Cpu.contract_left(&pieces, &weights, 4096));
     });
@@ -191,10 +165,7 @@ fn tree(source: &mut Source) {
         lengths: axes.0.to_vec(),
         bits: axes.1.to_vec(),
         numerators: Numerators::One,
-        denominators: Denominators::Rows {
-            rows: (0..leaves).map(|_| source.word() as u32 & 0xffff).collect(),
-            table,
-        },
+        denominators: Denominators::Rows { rows: (0..leaves).map(|_| source.word() as u32 & 0xffff).collect(), table },
     };
     let mut built = None;
     report("tree build: a leaf", leaves, || built = Some(Cpu.tree(n, vec![block])));
@@ -219,11 +190,7 @@ fn tree(source: &mut Source) {
             coarse += processor_seconds(begin) - before;
         }
     }
-    println!(
-        "{:<58} {:9.2} ns a unit",
-        "tree other layers: a leaf",
-        coarse * 1e9 / leaves as f64
-    );
+    println!("{:<58} {:9.2} ns a unit", "tree other layers: a leaf", coarse * 1e9 / leaves as f64);
 }
 
 fn product(source: &mut Source) {

@@ -75,29 +75,17 @@ impl<A: Backend, B: Backend> Backend for Dual<A, B> {
 
     fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
         let second = self.second.contract_field(x, outer, inner, weights);
-        same(
-            "contract_field",
-            self.first.contract_field(x, outer, inner, weights),
-            second,
-        )
+        same("contract_field", self.first.contract_field(x, outer, inner, weights), second)
     }
 
     fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
         let second = self.second.contract_left(pieces, row_weights, columns);
-        same(
-            "contract_left",
-            self.first.contract_left(pieces, row_weights, columns),
-            second,
-        )
+        same("contract_left", self.first.contract_left(pieces, row_weights, columns), second)
     }
 
     fn contract_right(&self, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
         let second = self.second.contract_right(pieces, column_weights, rows);
-        same(
-            "contract_right",
-            self.first.contract_right(pieces, column_weights, rows),
-            second,
-        )
+        same("contract_right", self.first.contract_right(pieces, column_weights, rows), second)
     }
 
     fn combine_rows(&self, vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
@@ -122,25 +110,14 @@ impl<A: Backend, B: Backend> Backend for Dual<A, B> {
     }
 
     fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Self::Pairs {
-        Both(
-            self.first.pairs(log_length, tables.clone()),
-            self.second.pairs(log_length, tables),
-        )
+        Both(self.first.pairs(log_length, tables.clone()), self.second.pairs(log_length, tables))
     }
 
     fn histogram(&self, rows: &[u32], size: usize) -> Vec<u32> {
-        same(
-            "histogram",
-            self.first.histogram(rows, size),
-            self.second.histogram(rows, size),
-        )
+        same("histogram", self.first.histogram(rows, size), self.second.histogram(rows, size))
     }
 
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {
-        same(
-            "eq_table",
-            self.first.eq_table(point, length),
-            self.second.eq_table(point, length),
-        )
+        same("eq_table", self.first.eq_table(point, length), self.second.eq_table(point, length))
     }
 }

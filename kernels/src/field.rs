@@ -7,21 +7,14 @@ use ark_ff::{One, Zero};
 pub fn eq_at(point: &[Fr], index: u64) -> Fr {
     let mut product = Fr::one();
     for (k, r) in point.iter().rev().enumerate() {
-        product *= if k < 64 && index >> k & 1 == 1 {
-            *r
-        } else {
-            Fr::one() - r
-        };
+        product *= if k < 64 && index >> k & 1 == 1 { *r } else { Fr::one() - r };
     }
     product
 }
 
 /// The first `length` values of `x -> scale * eq(point, x)`, about `length` products.
 pub fn scaled_eq_table(scale: Fr, point: &[Fr], length: usize) -> Vec<Fr> {
-    assert!(
-        point.len() < usize::BITS as usize && length <= 1 << point.len(),
-        "eq table longer than its point allows"
-    );
+    assert!(point.len() < usize::BITS as usize && length <= 1 << point.len(), "eq table longer than its point allows");
     if length == 0 {
         return Vec::new();
     }
@@ -29,7 +22,7 @@ pub fn scaled_eq_table(scale: Fr, point: &[Fr], length: usize) -> Vec<Fr> {
     table.push(scale);
     for (k, r) in point.iter().enumerate() {
         // After this step the table holds the first values over k + 1 coordinates.
-        let wanted = (length - 1 >> point.len() - 1 - k) + 1;
+        let wanted = ((length - 1) >> (point.len() - 1 - k)) + 1;
         table.resize(wanted, Fr::zero());
         for i in (0..wanted.div_ceil(2)).rev() {
             let high = table[i] * r;

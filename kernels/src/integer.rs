@@ -62,7 +62,10 @@ const STEPS: usize = 128;
 /// # Panics
 /// If the lengths are not multiples of `depth`, or `depth` is 0.
 pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>, Overflow> {
-    assert!(depth > 0 && left.len().is_multiple_of(depth) && right.len().is_multiple_of(depth), "matrices whose rows have `depth` entries");
+    assert!(
+        depth > 0 && left.len().is_multiple_of(depth) && right.len().is_multiple_of(depth),
+        "matrices whose rows have `depth` entries"
+    );
     let (m, n) = (left.len() / depth, right.len() / depth);
     let largest = magnitude(left);
     let bound = u128::from(largest) * u128::from(right.magnitude()) * depth as u128;
@@ -99,7 +102,14 @@ pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>,
     Ok(result)
 }
 
-fn share<T: Sync>(columns: &mut [i64], right: &[T], rows: usize, m: usize, depth: usize, block: impl Fn((&mut [i64], &[T])) + Sync + Send) {
+fn share<T: Sync>(
+    columns: &mut [i64],
+    right: &[T],
+    rows: usize,
+    m: usize,
+    depth: usize,
+    block: impl Fn((&mut [i64], &[T])) + Sync + Send,
+) {
     if right.len() <= rows * depth {
         block((columns, right));
     } else {
@@ -252,7 +262,12 @@ mod x86 {
                             for i in 0..m {
                                 for j in 0..n {
                                     let mut one = [[0i64; TILE]; 4];
-                                    fixed::<1, 1>(&left[i * depth..(i + 1) * depth], &right[j * depth..(j + 1) * depth], depth, &mut one);
+                                    fixed::<1, 1>(
+                                        &left[i * depth..(i + 1) * depth],
+                                        &right[j * depth..(j + 1) * depth],
+                                        depth,
+                                        &mut one,
+                                    );
                                     sums[i][j] = one[0][0];
                                 }
                             }
@@ -261,7 +276,12 @@ mod x86 {
                 }
 
                 #[target_feature(enable = $features)]
-                fn fixed<const M: usize, const N: usize>(left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
+                fn fixed<const M: usize, const N: usize>(
+                    left: &[i16],
+                    right: &[i16],
+                    depth: usize,
+                    sums: &mut [[i64; TILE]; 4],
+                ) {
                     assert!(left.len() == M * depth && right.len() == N * depth, "rows of `depth` entries");
                     let steps = depth / $lanes;
                     let mut done = 0;
@@ -270,7 +290,9 @@ mod x86 {
                         let mut lanes: [[$vector; N]; M] = [[$zero(); N]; M];
                         for step in done..end {
                             // SAFETY: `row * depth + step * lanes + lanes <= len` by the assertion above.
-                            let at = |rows: &[i16], row: usize| unsafe { $load(rows.as_ptr().add(row * depth + step * $lanes).cast()) };
+                            let at = |rows: &[i16], row: usize| unsafe {
+                                $load(rows.as_ptr().add(row * depth + step * $lanes).cast())
+                            };
                             let weights: [$vector; N] = core::array::from_fn(|j| at(right, j));
                             for i in 0..M {
                                 let activation = at(left, i);
@@ -290,7 +312,10 @@ mod x86 {
                     if tail < depth {
                         for i in 0..M {
                             for j in 0..N {
-                                sums[i][j] += dot(&left[i * depth + tail..(i + 1) * depth], &right[j * depth + tail..(j + 1) * depth]);
+                                sums[i][j] += dot(
+                                    &left[i * depth + tail..(i + 1) * depth],
+                                    &right[j * depth + tail..(j + 1) * depth],
+                                );
                             }
                         }
                     }
@@ -304,14 +329,37 @@ mod x86 {
         };
     }
 
-    machine!(avx2, "avx2", 16, _mm256_setzero_si256, _mm256_loadu_si256, _mm256_add_epi32, _mm256_madd_epi16, __m256i, widen_256);
-    machine!(avx512, "avx512f,avx512bw,avx2", 32, _mm512_setzero_si512, _mm512_loadu_si512, _mm512_add_epi32, _mm512_madd_epi16, __m512i, widen_512);
+    machine!(
+        avx2,
+        "avx2",
+        16,
+        _mm256_setzero_si256,
+        _mm256_loadu_si256,
+        _mm256_add_epi32,
+        _mm256_madd_epi16,
+        __m256i,
+        widen_256
+    );
+    machine!(
+        avx512,
+        "avx512f,avx512bw,avx2",
+        32,
+        _mm512_setzero_si512,
+        _mm512_loadu_si512,
+        _mm512_add_epi32,
+        _mm512_madd_epi16,
+        __m512i,
+        widen_512
+    );
 
     use core::arch::x86_64::*;
 
     #[target_feature(enable = "avx2")]
     fn widen_256(lanes: __m256i) -> i64 {
-        let wide = _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(lanes)), _mm256_cvtepi32_epi64(_mm256_extracti128_si256::<1>(lanes)));
+        let wide = _mm256_add_epi64(
+            _mm256_cvtepi32_epi64(_mm256_castsi256_si128(lanes)),
+            _mm256_cvtepi32_epi64(_mm256_extracti128_si256::<1>(lanes)),
+        );
         let half = _mm_add_epi64(_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
         _mm_extract_epi64::<0>(half) + _mm_extract_epi64::<1>(half)
     }
@@ -379,7 +427,9 @@ mod tests {
 
     #[test]
     fn products_equal_those_of_a_naive_loop() {
-        for (m, n, depth) in [(1, 1, 1), (1, 7, 5), (3, 4, 31), (2, 9, 32), (5, 6, 100), (7, 13, 576), (1, 40, 4100), (64, 33, 65)] {
+        for (m, n, depth) in
+            [(1, 1, 1), (1, 7, 5), (3, 4, 31), (2, 9, 32), (5, 6, 100), (7, 13, 576), (1, 40, 4100), (64, 33, 65)]
+        {
             for activation in [1, 128, 129, 1 << 15, 1 << 23, 1 << 26, 1 << 31] {
                 for weight in [1 << 7, 1 << 15] {
                     compare(m, n, depth, activation, weight);

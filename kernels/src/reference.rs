@@ -66,12 +66,7 @@ impl FractionTree for Tree {
         Layer {
             point: rho.to_vec(),
             lambda,
-            tables: [
-                table(|c| c[0].0),
-                table(|c| c[1].0),
-                table(|c| c[0].1),
-                table(|c| c[1].1),
-            ],
+            tables: [table(|c| c[0].0), table(|c| c[1].0), table(|c| c[0].1), table(|c| c[1].1)],
         }
     }
 }
@@ -139,10 +134,7 @@ impl Sumcheck for Pairs {
 
     fn round(&mut self) -> (Fr, Fr) {
         coefficients(|r| {
-            self.tables
-                .iter()
-                .map(|(a, b)| (0..a.len() / 2).map(|x| at(a, x, r) * at(b, x, r)).sum::<Fr>())
-                .sum()
+            self.tables.iter().map(|(a, b)| (0..a.len() / 2).map(|x| at(a, x, r) * at(b, x, r)).sum::<Fr>()).sum()
         })
     }
 
@@ -170,10 +162,7 @@ fn addresses(lengths: &[usize], bits: &[usize]) -> Vec<usize> {
     let mut list = vec![0];
     for (length, bits) in lengths.iter().zip(bits) {
         assert!(*length <= 1 << bits, "axis longer than its bits allow");
-        list = list
-            .iter()
-            .flat_map(|high| (0..*length).map(move |low| (high << bits) + low))
-            .collect();
+        list = list.iter().flat_map(|high| (0..*length).map(move |low| (high << bits) + low)).collect();
     }
     list
 }
@@ -199,16 +188,8 @@ impl Backend for Reference {
     }
 
     fn commit_rows(&self, bases: &Vec<G1Affine>, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
-        let sum = |row: &Vec<i64>| {
-            row.iter()
-                .zip(bases)
-                .map(|(x, base)| *base * Fr::from(*x))
-                .sum::<G1Projective>()
-        };
-        dense(pieces, rows, bases.len())
-            .iter()
-            .map(|row| sum(row).into_affine())
-            .collect()
+        let sum = |row: &Vec<i64>| row.iter().zip(bases).map(|(x, base)| *base * Fr::from(*x)).sum::<G1Projective>();
+        dense(pieces, rows, bases.len()).iter().map(|row| sum(row).into_affine()).collect()
     }
 
     fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
@@ -243,26 +224,14 @@ impl Backend for Reference {
     fn contract_right(&self, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
         dense(pieces, rows, column_weights.len())
             .iter()
-            .map(|row| {
-                row.iter()
-                    .zip(column_weights)
-                    .map(|(x, weight)| *weight * Fr::from(*x))
-                    .sum()
-            })
+            .map(|row| row.iter().zip(column_weights).map(|(x, weight)| *weight * Fr::from(*x)).sum())
             .collect()
     }
 
     fn combine_rows(&self, vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
         assert_eq!(vectors.len(), scalars.len(), "one scalar a vector");
         (0..vectors.first().map_or(0, |vector| vector.len()))
-            .map(|i| {
-                vectors
-                    .iter()
-                    .zip(scalars)
-                    .map(|(vector, mu)| vector[i] * mu)
-                    .sum::<G1Projective>()
-                    .into_affine()
-            })
+            .map(|i| vectors.iter().zip(scalars).map(|(vector, mu)| vector[i] * mu).sum::<G1Projective>().into_affine())
             .collect()
     }
 
@@ -318,19 +287,11 @@ impl Backend for Reference {
             }
         }
         let b = padded(b.as_ref().unwrap_or(&a));
-        Product {
-            point,
-            a: padded(&a),
-            b,
-        }
+        Product { point, a: padded(&a), b }
     }
 
     fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs {
-        assert!(
-            tables
-                .iter()
-                .all(|(a, b)| a.len() == 1 << log_length && b.len() == 1 << log_length)
-        );
+        assert!(tables.iter().all(|(a, b)| a.len() == 1 << log_length && b.len() == 1 << log_length));
         Pairs { tables }
     }
 

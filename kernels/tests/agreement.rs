@@ -45,47 +45,21 @@ impl Source {
 
     fn i16s(&mut self, count: usize) -> Vec<i16> {
         let extremes = [0, 0, -1, 1, i16::MIN, i16::MAX];
-        (0..count)
-            .map(|_| {
-                if self.below(4) == 0 {
-                    extremes[self.below(6)]
-                } else {
-                    self.word() as i16
-                }
-            })
-            .collect()
+        (0..count).map(|_| if self.below(4) == 0 { extremes[self.below(6)] } else { self.word() as i16 }).collect()
     }
 
     fn i32s(&mut self, count: usize) -> Vec<i32> {
         let extremes = [0, -1, i32::MIN, i32::MAX, 0x8000, -0x8001];
-        (0..count)
-            .map(|_| {
-                if self.below(4) == 0 {
-                    extremes[self.below(6)]
-                } else {
-                    self.word() as i32
-                }
-            })
-            .collect()
+        (0..count).map(|_| if self.below(4) == 0 { extremes[self.below(6)] } else { self.word() as i32 }).collect()
     }
 
     fn i64s(&mut self, count: usize) -> Vec<i64> {
         let extremes = [0, -1, i64::MIN, i64::MAX, 128, -129, 0x7fff_8000_8000_8000];
-        (0..count)
-            .map(|_| {
-                if self.below(4) == 0 {
-                    extremes[self.below(7)]
-                } else {
-                    self.word() as i64
-                }
-            })
-            .collect()
+        (0..count).map(|_| if self.below(4) == 0 { extremes[self.below(7)] } else { self.word() as i64 }).collect()
     }
 
     fn points(&mut self, count: usize) -> Vec<G1Affine> {
-        (0..count)
-            .map(|_| (G1Affine::generator() * self.fr()).into_affine())
-            .collect()
+        (0..count).map(|_| (G1Affine::generator() * self.fr()).into_affine()).collect()
     }
 }
 
@@ -115,46 +89,14 @@ fn rows_are_committed_alike() {
         let ones = vec![1i16; columns];
         let split = columns / 2;
         let pieces = [
-            Piece {
-                row: 3,
-                column: 0,
-                values: Ints::I16(&a),
-            },
-            Piece {
-                row: 0,
-                column: 0,
-                values: Ints::I32(&b),
-            },
-            Piece {
-                row: 5,
-                column: split,
-                values: Ints::I64(&c[split..]),
-            },
-            Piece {
-                row: 5,
-                column: 0,
-                values: Ints::I16(&a[..split]),
-            },
-            Piece {
-                row: 2,
-                column: columns - 1,
-                values: Ints::I64(&[i64::MIN]),
-            },
-            Piece {
-                row: 4,
-                column: 0,
-                values: Ints::I16(&ones),
-            },
-            Piece {
-                row: 6,
-                column: 0,
-                values: Ints::I64(&c),
-            },
-            Piece {
-                row: 1,
-                column: columns,
-                values: Ints::I64(&[]),
-            },
+            Piece { row: 3, column: 0, values: Ints::I16(&a) },
+            Piece { row: 0, column: 0, values: Ints::I32(&b) },
+            Piece { row: 5, column: split, values: Ints::I64(&c[split..]) },
+            Piece { row: 5, column: 0, values: Ints::I16(&a[..split]) },
+            Piece { row: 2, column: columns - 1, values: Ints::I64(&[i64::MIN]) },
+            Piece { row: 4, column: 0, values: Ints::I16(&ones) },
+            Piece { row: 6, column: 0, values: Ints::I64(&c) },
+            Piece { row: 1, column: columns, values: Ints::I64(&[]) },
         ];
         checked().commit_rows(&bases, 8, &pieces);
     }
@@ -166,15 +108,7 @@ fn a_row_over_equal_and_opposite_bases_is_exact() {
     let bases: Vec<G1Affine> = (0..64).map(|i| if i % 3 == 0 { -g } else { g }).collect();
     let bases = checked().prepare_bases(&bases);
     let values: Vec<i16> = (0..64).map(|i| [5, -5, 0, 261, 127, 128, -128][i % 7]).collect();
-    checked().commit_rows(
-        &bases,
-        1,
-        &[Piece {
-            row: 0,
-            column: 0,
-            values: Ints::I16(&values),
-        }],
-    );
+    checked().commit_rows(&bases, 1, &[Piece { row: 0, column: 0, values: Ints::I16(&values) }]);
 }
 
 #[test]
@@ -182,22 +116,10 @@ fn many_rows_of_many_widths_are_committed_alike() {
     let mut source = Source(11);
     let points = source.points(16);
     let (fast, slow) = (Cpu.prepare_bases(&points), Reference.prepare_bases(&points));
-    let values: Vec<Vec<i64>> = (0..200)
-        .map(|row| source.i64s(16).iter().map(|x| x >> (row % 64)).collect())
-        .collect();
-    let pieces: Vec<Piece> = values
-        .iter()
-        .enumerate()
-        .map(|(row, values)| Piece {
-            row,
-            column: 0,
-            values: Ints::I64(values),
-        })
-        .collect();
-    assert_eq!(
-        Cpu.commit_rows(&fast, 200, &pieces),
-        Reference.commit_rows(&slow, 200, &pieces)
-    );
+    let values: Vec<Vec<i64>> = (0..200).map(|row| source.i64s(16).iter().map(|x| x >> (row % 64)).collect()).collect();
+    let pieces: Vec<Piece> =
+        values.iter().enumerate().map(|(row, values)| Piece { row, column: 0, values: Ints::I64(values) }).collect();
+    assert_eq!(Cpu.commit_rows(&fast, 200, &pieces), Reference.commit_rows(&slow, 200, &pieces));
 }
 
 #[test]
@@ -220,12 +142,7 @@ fn contractions_agree() {
     ] {
         let weights = source.frs(middle);
         let size = outer * middle * inner;
-        let (a, b, c, d) = (
-            source.i16s(size),
-            source.i32s(size),
-            source.i64s(size),
-            source.frs(size),
-        );
+        let (a, b, c, d) = (source.i16s(size), source.i32s(size), source.i64s(size), source.frs(size));
         checked().contract(Ints::I16(&a), outer, inner, &weights);
         checked().contract(Ints::I32(&b), outer, inner, &weights);
         checked().contract(Ints::I64(&c), outer, inner, &weights);
@@ -249,36 +166,19 @@ fn a_long_contraction_of_extremes_does_not_wrap() {
 fn contractions_of_pieces_agree() {
     let mut source = Source(3);
     for (rows, columns) in [(1, 1), (3, 5), (8, 64), (9, 33), (17, 300), (40, 1030)] {
-        let values: Vec<(Vec<i16>, Vec<i32>, Vec<i64>)> = (0..rows)
-            .map(|_| (source.i16s(columns), source.i32s(columns), source.i64s(columns)))
-            .collect();
+        let values: Vec<(Vec<i16>, Vec<i32>, Vec<i64>)> =
+            (0..rows).map(|_| (source.i16s(columns), source.i32s(columns), source.i64s(columns))).collect();
         let mut pieces = Vec::new();
         for (row, (a, b, c)) in values.iter().enumerate().rev() {
             let (first, second) = (columns / 3, columns - columns / 4);
             if row % 3 == 0 {
-                pieces.push(Piece {
-                    row,
-                    column: 0,
-                    values: Ints::I16(a),
-                });
+                pieces.push(Piece { row, column: 0, values: Ints::I16(a) });
                 continue;
             }
-            pieces.push(Piece {
-                row,
-                column: second,
-                values: Ints::I64(&c[second..]),
-            });
-            pieces.push(Piece {
-                row,
-                column: 0,
-                values: Ints::I16(&a[..first]),
-            });
+            pieces.push(Piece { row, column: second, values: Ints::I64(&c[second..]) });
+            pieces.push(Piece { row, column: 0, values: Ints::I16(&a[..first]) });
             if row % 2 == 0 {
-                pieces.push(Piece {
-                    row,
-                    column: first,
-                    values: Ints::I32(&b[first..second]),
-                });
+                pieces.push(Piece { row, column: first, values: Ints::I32(&b[first..second]) });
             }
         }
         let mut left = source.frs(rows);
@@ -286,10 +186,7 @@ fn contractions_of_pieces_agree() {
         checked().contract_left(&pieces, &left, columns);
         checked().contract_right(&pieces, &source.frs(columns), rows);
         assert_eq!(checked().contract_left(&[], &left, columns), vec![Fr::zero(); columns]);
-        assert_eq!(
-            checked().contract_right(&[], &source.frs(columns), rows),
-            vec![Fr::zero(); rows]
-        );
+        assert_eq!(checked().contract_right(&[], &source.frs(columns), rows), vec![Fr::zero(); rows]);
     }
 }
 
@@ -305,11 +202,7 @@ fn rows_are_combined_alike() {
             points[2][1] = G1Affine::identity();
         }
         let slices: Vec<&[G1Affine]> = points.iter().map(|points| points.as_slice()).collect();
-        for scalars in [
-            source.frs(vectors),
-            vec![Fr::zero(); vectors],
-            vec![-Fr::one(); vectors],
-        ] {
+        for scalars in [source.frs(vectors), vec![Fr::zero(); vectors], vec![-Fr::one(); vectors]] {
             checked().combine_rows(&slices, &scalars);
         }
     }
@@ -322,16 +215,9 @@ fn block(source: &mut Source, offset: u64, axes: &[(usize, usize)], kind: usize)
         offset,
         lengths: axes.iter().map(|axis| axis.0).collect(),
         bits: axes.iter().map(|axis| axis.1).collect(),
-        numerators: if kind & 1 == 0 {
-            Numerators::One
-        } else {
-            Numerators::Values(source.frs(size))
-        },
+        numerators: if kind & 1 == 0 { Numerators::One } else { Numerators::Values(source.frs(size)) },
         denominators: if kind & 2 == 0 {
-            Denominators::Rows {
-                rows: (0..size).map(|_| source.below(50) as u32).collect(),
-                table,
-            }
+            Denominators::Rows { rows: (0..size).map(|_| source.below(50) as u32).collect(), table }
         } else {
             Denominators::Values(source.frs(size))
         },
@@ -421,17 +307,10 @@ fn products_agree() {
         let bits: Vec<usize> = axes.iter().map(|axis| axis.1).collect();
         let variables = bits.iter().sum();
         for mask in 0..1usize << axes.len() {
-            let eq: Vec<_> = bits
-                .iter()
-                .enumerate()
-                .map(|(k, bits)| (mask >> k & 1 == 1).then(|| source.frs(*bits)))
-                .collect();
+            let eq: Vec<_> =
+                bits.iter().enumerate().map(|(k, bits)| (mask >> k & 1 == 1).then(|| source.frs(*bits))).collect();
             let (a, b) = (source.frs(size), source.frs(size));
-            run(
-                checked().product(&lengths, &bits, a.clone(), Some(b), eq.clone()),
-                variables,
-                &mut source,
-            );
+            run(checked().product(&lengths, &bits, a.clone(), Some(b), eq.clone()), variables, &mut source);
             run(checked().product(&lengths, &bits, a, None, eq), variables, &mut source);
         }
     }
@@ -441,9 +320,7 @@ fn products_agree() {
 fn pairs_agree() {
     let mut source = Source(8);
     for (count, log_length) in [(0, 2), (1, 0), (3, 1), (5, 6), (2, 12)] {
-        let tables = (0..count)
-            .map(|_| (source.frs(1 << log_length), source.frs(1 << log_length)))
-            .collect();
+        let tables = (0..count).map(|_| (source.frs(1 << log_length), source.frs(1 << log_length))).collect();
         run(checked().pairs(log_length, tables), log_length, &mut source);
     }
 }

@@ -1,16 +1,16 @@
 //! Decides what a proof will cost, from its plan alone, and the floor under its time from measured unit costs.
 
 use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
-use ark_ec::pairing::Pairing;
 use ark_ec::AffineRepr;
+use ark_ec::pairing::Pairing;
 use ark_ff::UniformRand;
 use std::time::{Duration, Instant};
 use zkllm_kernels::Backend;
 use zkllm_verifier::dory;
+use zkllm_verifier::einsum::shared_axes;
 use zkllm_verifier::ledger::WIDTH;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, ProductKind};
-use zkllm_verifier::einsum::shared_axes;
 
 /// Counts of the dominating operations of a proof.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,7 +94,9 @@ impl Cost {
     /// Seconds on `cores` cores if nothing but the counted operations took time.
     pub fn floor(&self, unit: &UnitCosts, cores: usize) -> f64 {
         let products = self.products as f64 + SMALL_SHARE * self.small_products as f64;
-        let total = products * unit.product + self.additions as f64 * unit.addition + self.miller_loops as f64 * unit.miller_loop;
+        let total = products * unit.product
+            + self.additions as f64 * unit.addition
+            + self.miller_loops as f64 * unit.miller_loop;
         total / cores as f64
     }
 }
@@ -114,7 +116,10 @@ fn proof_bytes(plan: &Plan) -> u64 {
     entries += slots(program.products.len() as u64) + program.zeros.len() as u64;
     entries += 2 * plan.chunk_log as u64 + slots(plan.chunks() as u64) + 1 + slots(gates + 3);
     let folds = u64::from(64 - (entries - 1).leading_zeros());
-    plan.witness_chunks as u64 * 288 + 48 * (entries + 2 * folds + 2) + 32 * 12 + dory::proof_length(plan.chunk_log) as u64
+    plan.witness_chunks as u64 * 288
+        + 48 * (entries + 2 * folds + 2)
+        + 32 * 12
+        + dory::proof_length(plan.chunk_log) as u64
 }
 
 /// Measures the unit costs on this machine with `backend`, in about a second.
@@ -131,12 +136,19 @@ pub fn measure<B: Backend>(backend: &B) -> UnitCosts {
     let generators = crate::commit::setup::Generators::new(10);
     let bases = backend.prepare_bases(&generators.g1);
     let side = 1 << 10;
-    let rows: Vec<Vec<i16>> = (0..256).map(|row: i64| (0..side).map(|column: i64| ((row * 7919 + column * 104729) % 32768) as i16).collect()).collect();
-    let pieces: Vec<_> = rows.iter().enumerate().map(|(row, values)| zkllm_kernels::Piece { row, column: 0, values: zkllm_kernels::Ints::I16(values) }).collect();
+    let rows: Vec<Vec<i16>> = (0..256)
+        .map(|row: i64| (0..side).map(|column: i64| ((row * 7919 + column * 104729) % 32768) as i16).collect())
+        .collect();
+    let pieces: Vec<_> = rows
+        .iter()
+        .enumerate()
+        .map(|(row, values)| zkllm_kernels::Piece { row, column: 0, values: zkllm_kernels::Ints::I16(values) })
+        .collect();
     let cores = rayon::current_num_threads() as f64;
-    let addition = cores * seconds(Duration::from_millis(400), 2 * 256 * side as usize, || {
-        std::hint::black_box(backend.commit_rows(&bases, 256, &pieces));
-    });
+    let addition = cores
+        * seconds(Duration::from_millis(400), 2 * 256 * side as usize, || {
+            std::hint::black_box(backend.commit_rows(&bases, 256, &pieces));
+        });
     let (p, q) = (vec![G1Affine::generator(); 64], vec![G2Affine::generator(); 64]);
     let miller_loop = seconds(Duration::from_millis(200), 64, || {
         let _ = std::hint::black_box(Bls12_381::multi_miller_loop(&p, &q));

@@ -28,7 +28,9 @@ pub enum SessionError {
     #[error(transparent)]
     Prove(#[from] ProveError),
     /// The weights are not those of the card.
-    #[error("this model file does not hold the weights that the card commits to; give the file that `zkllm commit` was given")]
+    #[error(
+        "this model file does not hold the weights that the card commits to; give the file that `zkllm commit` was given"
+    )]
     OtherWeights,
     /// No randomness.
     #[error("the system gives no randomness: {0}")]
@@ -69,13 +71,24 @@ pub fn digest(columns: &Columns) -> [u8; 32] {
 }
 
 /// Commits to a model: fills in the card's commitments and gives the secret side. `progress` is told of every chunk.
-pub fn commit<B: Backend>(backend: &B, card: &mut Card, columns: &Columns, mut blinding: Blinding, progress: &dyn Fn(usize, usize)) -> Result<Secret, SessionError> {
+pub fn commit<B: Backend>(
+    backend: &B,
+    card: &mut Card,
+    columns: &Columns,
+    mut blinding: Blinding,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Secret, SessionError> {
     // The model's columns and their places are the same for every statement.
     let plan = plan(card, &Statement::new(card, vec![0, 0], 1)?)?;
-    let views: Vec<View> = plan.program.columns.iter().map(|column| match column.origin {
-        Origin::Model => columns.column(&column.name).map_or(View::I16(&[]), |ints| view(ints)),
-        _ => View::I16(&[]),
-    }).collect();
+    let views: Vec<View> = plan
+        .program
+        .columns
+        .iter()
+        .map(|column| match column.origin {
+            Origin::Model => columns.column(&column.name).map_or(View::I16(&[]), |ints| view(ints)),
+            _ => View::I16(&[]),
+        })
+        .collect();
     let generators = Generators::new(plan.chunk_log);
     let bases = backend.prepare_bases(&generators.g1);
     let parts = chunks(&plan, &views);

@@ -19,9 +19,14 @@ fn made() -> &'static Path {
         .get_or_init(|| {
             let folder = tempfile::tempdir().expect("a folder");
             let at = |name: &str| folder.path().join(name).display().to_string();
-            let committed = zkllm(&["commit", MODEL, "--out", &folder.path().display().to_string(), "--chunk-log", "9"]);
+            let committed =
+                zkllm(&["commit", MODEL, "--out", &folder.path().display().to_string(), "--chunk-log", "9"]);
             assert!(committed.status.success(), "{}", String::from_utf8_lossy(&committed.stderr));
-            let proved = prove(&at("model.card"), &at("answer.receipt"), &["--prompt", "And the LORD said unto", "--max-tokens", "4"]);
+            let proved = prove(
+                &at("model.card"),
+                &at("answer.receipt"),
+                &["--prompt", "And the LORD said unto", "--max-tokens", "4"],
+            );
             assert!(proved.status.success(), "{}", String::from_utf8_lossy(&proved.stderr));
             folder
         })
@@ -99,7 +104,12 @@ fn model_files_that_are_none_are_explained() {
     let whole = std::fs::read(MODEL).expect("the small model");
     fails(&commit(b"not a model at all"), 2, "GGUF", Some(&out));
     fails(&commit(&whole[..whole.len() / 2]), 2, "cannot use the model", Some(&out));
-    fails(&zkllm(&["commit", "/nowhere/model.gguf", "--out", &out.display().to_string()]), 2, "/nowhere/model.gguf", Some(&out));
+    fails(
+        &zkllm(&["commit", "/nowhere/model.gguf", "--out", &out.display().to_string()]),
+        2,
+        "/nowhere/model.gguf",
+        Some(&out),
+    );
 }
 
 #[test]
@@ -146,7 +156,19 @@ fn a_full_disk_leaves_no_receipt() {
 fn an_interrupt_leaves_no_receipt() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("answer.receipt");
-    let arguments = ["prove", "--card", &at("model.card"), "--model", MODEL, "--out", &out.display().to_string(), "--prompt", "And", "--max-tokens", "64"];
+    let arguments = [
+        "prove",
+        "--card",
+        &at("model.card"),
+        "--model",
+        MODEL,
+        "--out",
+        &out.display().to_string(),
+        "--prompt",
+        "And",
+        "--max-tokens",
+        "64",
+    ];
     let mut child = Command::new(env!("CARGO_BIN_EXE_zkllm")).args(arguments).spawn().expect("the binary runs");
     std::thread::sleep(Duration::from_millis(400));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().is_ok_and(|status| status.success()));

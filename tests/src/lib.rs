@@ -16,16 +16,57 @@ use zkllm_verifier::statement::Statement;
 /// A card of a tiny model, without commitments.
 pub fn card() -> Card {
     let precision = Precision {
-        digit_bits: 8, residual_fraction: 6, norm_fraction: 6, query_fraction: 6, value_fraction: 6, attention_fraction: 7,
-        gate_fraction: 6, swish_fraction: 6, up_fraction: 6, hidden_fraction: 6, weight_fraction: 5, rotary_fraction: 6,
-        score_fraction: 4, score_scale: 1, exp_precision: 8, gap_bits: 9, norm_shift: 10, norm_width: 60, inverse_bits: 24,
-        logit_width: 40, embedding_bits: 14, norm_bits: 14, query_bits: 16, value_bits: 16, top_bits: 16, attention_bits: 16,
-        projection_bits: 18, gate_bits: 10, up_bits: 16, hidden_bits: 18, down_bits: 18,
+        digit_bits: 8,
+        residual_fraction: 6,
+        norm_fraction: 6,
+        query_fraction: 6,
+        value_fraction: 6,
+        attention_fraction: 7,
+        gate_fraction: 6,
+        swish_fraction: 6,
+        up_fraction: 6,
+        hidden_fraction: 6,
+        weight_fraction: 5,
+        rotary_fraction: 6,
+        score_fraction: 4,
+        score_scale: 1,
+        exp_precision: 8,
+        gap_bits: 9,
+        norm_shift: 10,
+        norm_width: 60,
+        inverse_bits: 24,
+        logit_width: 40,
+        embedding_bits: 14,
+        norm_bits: 14,
+        query_bits: 16,
+        value_bits: 16,
+        top_bits: 16,
+        attention_bits: 16,
+        projection_bits: 18,
+        gate_bits: 10,
+        up_bits: 16,
+        hidden_bits: 18,
+        down_bits: 18,
     };
     Card {
-        name: "tiny".into(), architecture: Architecture::Llama, layers: 3, width: 5, kv_heads: 2, group: 3, pairs: 2, hidden: 7,
-        vocabulary: 11, context: 64, tied: true, biases: true, rotary_base: 10000, epsilon: 1, precision, tokenizer: [7; 32],
-        chunk_log: 6, commitments: Vec::new(),
+        name: "tiny".into(),
+        architecture: Architecture::Llama,
+        layers: 3,
+        width: 5,
+        kv_heads: 2,
+        group: 3,
+        pairs: 2,
+        hidden: 7,
+        vocabulary: 11,
+        context: 64,
+        tied: true,
+        biases: true,
+        rotary_base: 10000,
+        epsilon: 1,
+        precision,
+        tokenizer: [7; 32],
+        chunk_log: 6,
+        commitments: Vec::new(),
     }
 }
 
@@ -57,26 +98,47 @@ pub fn view(ints: &infer::Ints) -> Ints<'_> {
 }
 
 /// Commits to the columns of a card's model.
-pub fn commit<B: Backend>(backend: &B, generators: &Generators, card: &mut Card, columns: &Columns, seed: &str) -> Commitments {
+pub fn commit<B: Backend>(
+    backend: &B,
+    generators: &Generators,
+    card: &mut Card,
+    columns: &Columns,
+    seed: &str,
+) -> Commitments {
     let statement = Statement::new(card, vec![0, 0], 1).expect("a statement");
     let plan = Plan::new(Program::new(card, &statement).expect("a program"), card.chunk_log as usize).expect("a plan");
-    let views: Vec<Ints> = plan.program.columns.iter().map(|column| columns.column(&column.name).map_or(Ints::I16(&[]), |ints| view(ints))).collect();
+    let views: Vec<Ints> = plan
+        .program
+        .columns
+        .iter()
+        .map(|column| columns.column(&column.name).map_or(Ints::I16(&[]), |ints| view(ints)))
+        .collect();
     let mut blinding = Blinding::seeded(seed.as_bytes());
     let bases = backend.prepare_bases(&generators.g1);
     let model = chunks(&plan, &views).into_iter().take(plan.model_chunks);
-    let chunks = model.map(|parts| commit_chunk(backend, &bases, generators, &pieces(&parts), blinding.scalar())).collect();
+    let chunks =
+        model.map(|parts| commit_chunk(backend, &bases, generators, &pieces(&parts), blinding.scalar())).collect();
     let commitments = Commitments { chunks };
     card.commitments = commitments.chunks.iter().map(|chunk| groups::write_gt(&chunk.commitment)).collect();
     commitments
 }
 
 /// A receipt for the greedy answer to `prompt`, and its card.
-pub fn receipt<B: Backend>(backend: &B, mut card: Card, prompt: &[u32], outputs: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
+pub fn receipt<B: Backend>(
+    backend: &B,
+    mut card: Card,
+    prompt: &[u32],
+    outputs: usize,
+    seed: u64,
+) -> (Vec<u8>, Vec<u8>) {
     let columns = columns(&card, seed);
     let generators: Arc<Generators> = Generators::new(card.chunk_log as usize);
     let model = commit(backend, &generators, &mut card, &columns, "commit");
     let mut tokens = prompt.to_vec();
-    tokens.extend(infer::generate(&card, &columns, prompt, outputs, &[], |_| std::ops::ControlFlow::Continue(())).expect("an answer"));
+    tokens.extend(
+        infer::generate(&card, &columns, prompt, outputs, &[], |_| std::ops::ControlFlow::Continue(()))
+            .expect("an answer"),
+    );
     let statement = Statement::new(&card, tokens, prompt.len()).expect("a statement");
     let plan = Plan::new(Program::new(&card, &statement).expect("a program"), card.chunk_log as usize).expect("a plan");
     let trace = infer::trace(&plan.program, &columns).expect("a trace");
@@ -85,6 +147,7 @@ pub fn receipt<B: Backend>(backend: &B, mut card: Card, prompt: &[u32], outputs:
         leaves: trace.lookups.into_iter().map(Leaves::Rows).collect(),
     };
     let subject = Subject { card: &card, statement: &statement, plan: &plan, model: &model };
-    let receipt = prove(backend, generators, &subject, witness, Blinding::seeded(b"prove"), &|_| {}).expect("a receipt");
+    let receipt =
+        prove(backend, generators, &subject, witness, Blinding::seeded(b"prove"), &|_| {}).expect("a receipt");
     (card.to_bytes(), receipt)
 }

@@ -3,8 +3,8 @@
 use ark_bls12_381::{G1Projective, G2Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
-use std::sync::{Arc, LazyLock};
 use sha3::{Digest, Sha3_512};
+use std::sync::{Arc, LazyLock};
 use zkllm_prover::commit::setup::{Generators, constants_bytes};
 use zkllm_prover::commit::tier2::{commit_rows, multi_pairing};
 use zkllm_prover::prove::dory::{DoryProver, Opening, tensor};
@@ -67,7 +67,16 @@ impl Instance {
         Self {
             matrix,
             statement: Statement { s, commitment, rows: rows.clone(), columns: columns.clone(), link },
-            opening: Opening { row_commitments, combined_row, rho, rows, columns, value, link_blinding, link_generators },
+            opening: Opening {
+                row_commitments,
+                combined_row,
+                rho,
+                rows,
+                columns,
+                value,
+                link_blinding,
+                link_generators,
+            },
         }
     }
 
@@ -256,9 +265,10 @@ fn another_combined_row_than_the_rows_give_is_refused() {
     instance.statement.link = (instance.statement.link + g * right[1]).into();
     let generators = Generators::new(2);
     let difference = multi_pairing(&generators.g1[1..2], &[generators.g2_value]);
-    let refusal = instance.refused(|ask, element| match (ask.message, element) {
-        (Message::D2, Element::Gt(d2)) => *d2 += difference,
-        _ => {}
+    let refusal = instance.refused(|ask, element| {
+        if let (Message::D2, Element::Gt(d2)) = (ask.message, element) {
+            *d2 += difference
+        }
     });
     assert_eq!(refusal, Refusal::OpeningVmv);
     // E1 made to agree with it contradicts the rows in D1.
@@ -343,7 +353,8 @@ fn sizes_outside_the_constants_are_refused() {
     let instance = Instance::new(1, "sizes");
     let (proof, _) = instance.prove("sizes");
     for (s, rows, columns) in [(0, 0, 0), (17, 17, 17), (1, 2, 1), (1, 1, 0), (usize::MAX, 1, 1)] {
-        let statement = Statement { s, rows: vec![Fr::ONE; rows], columns: vec![Fr::ONE; columns], ..instance.statement.clone() };
+        let statement =
+            Statement { s, rows: vec![Fr::ONE; rows], columns: vec![Fr::ONE; columns], ..instance.statement.clone() };
         assert_eq!(statement.verify(&proof), Err(Refusal::OverLimit));
     }
 }
@@ -367,7 +378,8 @@ fn the_last_proof_on_the_unfolded_statement_is_refused() {
     // The prover's own blinding, in the order in which it draws it.
     let mut draw = scalars("cheat");
     let drawn: Vec<Fr> = (0..25).map(|_| draw()).collect();
-    let &[c, d2, .., d1_left, d1_right, d2_left, d2_right, c_plus, c_minus, _, _, _, _, d, e, p1, p2, q, r] = &drawn[..]
+    let &[c, d2, .., d1_left, d1_right, d2_left, d2_right, c_plus, c_minus, _, _, _, _, d, e, p1, p2, q, r] =
+        &drawn[..]
     else {
         unreachable!()
     };
@@ -500,7 +512,9 @@ impl Simulator {
             d1 += self.said_gt(D1Right, k) + multi_pairing(&g1[half..length], &g2[..half]) * beta;
             d2 = (self.said_gt(D2Left, k) + delta_left * beta_inverse) * alpha_inverse;
             d2 += self.said_gt(D2Right, k) + multi_pairing(&g1[..half], &g2[half..length]) * beta_inverse;
-            e1 += self.said_g1(E1Beta, k) * beta + self.said_g1(E1Plus, k) * alpha + self.said_g1(E1Minus, k) * alpha_inverse;
+            e1 += self.said_g1(E1Beta, k) * beta
+                + self.said_g1(E1Plus, k) * alpha
+                + self.said_g1(E1Minus, k) * alpha_inverse;
             e2 += self.said_g2(E2Beta, k) * beta_inverse;
             e2 += self.said_g2(E2Plus, k) * alpha + self.said_g2(E2Minus, k) * alpha_inverse;
         }

@@ -190,16 +190,37 @@ fn elements_of_other_orders_are_not_in_the_target_group() {
 
 /// `4513` is the smallest factor of `(p^4 - p^2 + 1)/r`; `(p^4 - p^2 + 1)/4513` in limbs.
 const SMALL_COFACTOR: [u64; 24] = [
-    0x55b163f39ac229d9, 0xc92a0f0168e49bde, 0xe8b45143a5e8da1a, 0x3de271e9f30db60b, 0x5e8587ab22ef0aad, 0xe28cfd1a2a5f33ab,
-    0x5ba756d010548081, 0xeb5094f664d01f3d, 0x0a2db1754d3ef43f, 0xd5d4c600988f6c3b, 0x1e3ef618ab612749, 0xb0dc97447a3e9698,
-    0xb74fc1c134a671f6, 0x52a169b0cab754dc, 0x28a00ecd6bdb4538, 0x553cc486189e16a2, 0xac88d6dd01f53279, 0xb6263e26c181d1c6,
-    0xf0b91e6e264e57de, 0x0b366090e00227c1, 0x77f7bbcfbd62c9ee, 0xff34202c35e17458, 0xe884792d56b767a0, 0x0000006552a4bb30,
+    0x55b163f39ac229d9,
+    0xc92a0f0168e49bde,
+    0xe8b45143a5e8da1a,
+    0x3de271e9f30db60b,
+    0x5e8587ab22ef0aad,
+    0xe28cfd1a2a5f33ab,
+    0x5ba756d010548081,
+    0xeb5094f664d01f3d,
+    0x0a2db1754d3ef43f,
+    0xd5d4c600988f6c3b,
+    0x1e3ef618ab612749,
+    0xb0dc97447a3e9698,
+    0xb74fc1c134a671f6,
+    0x52a169b0cab754dc,
+    0x28a00ecd6bdb4538,
+    0x553cc486189e16a2,
+    0xac88d6dd01f53279,
+    0xb6263e26c181d1c6,
+    0xf0b91e6e264e57de,
+    0x0b366090e00227c1,
+    0x77f7bbcfbd62c9ee,
+    0xff34202c35e17458,
+    0xe884792d56b767a0,
+    0x0000006552a4bb30,
 ];
 
 #[test]
 fn elements_of_small_order_are_not_in_the_target_group() {
     let member = Gt::generator() * scalar(9);
-    let small = (0..).map(|seed| cyclotomic(seed).cyclotomic_exp(SMALL_COFACTOR)).find(|small| !small.is_one()).unwrap();
+    let small =
+        (0..).map(|seed| cyclotomic(seed).cyclotomic_exp(SMALL_COFACTOR)).find(|small| !small.is_one()).unwrap();
     assert!(small.pow([4513_u64]).is_one());
     for power in [1_u64, 2, 4512] {
         assert_eq!(read_gt(&compressed(&small.pow([power]))), Err(Refusal::WrongSubgroup));

@@ -171,7 +171,10 @@ impl Card {
         }
         let name = core::str::from_utf8(cursor.slice(name_length)?).map_err(|_| Refusal::BadCard)?;
         // Nothing that hides or reorders text on a screen.
-        let hidden = |c: char| c.is_control() || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let hidden = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        };
         if name.chars().any(hidden) {
             return Err(Refusal::BadCard);
         }
@@ -181,8 +184,13 @@ impl Card {
             size => Ok(size),
         };
         let layers = size(limits::LAYERS)?;
-        let [width, kv_heads, group, pairs, hidden] =
-            [size(limits::WIDTH)?, size(limits::WIDTH)?, size(limits::WIDTH)?, size(limits::WIDTH)?, size(limits::WIDTH)?];
+        let [width, kv_heads, group, pairs, hidden] = [
+            size(limits::WIDTH)?,
+            size(limits::WIDTH)?,
+            size(limits::WIDTH)?,
+            size(limits::WIDTH)?,
+            size(limits::WIDTH)?,
+        ];
         let vocabulary = size(limits::VOCABULARY)?;
         let context = size(limits::TOKENS as u32)?;
         let mut flag = || match cursor.u8()? {
@@ -205,8 +213,24 @@ impl Card {
         }
         cursor.finish()?;
         Ok(Self {
-            name: name.into(), architecture, layers, width, kv_heads, group, pairs, hidden, vocabulary, context, tied,
-            biases, rotary_base, epsilon, precision, tokenizer, chunk_log, commitments,
+            name: name.into(),
+            architecture,
+            layers,
+            width,
+            kv_heads,
+            group,
+            pairs,
+            hidden,
+            vocabulary,
+            context,
+            tied,
+            biases,
+            rotary_base,
+            epsilon,
+            precision,
+            tokenizer,
+            chunk_log,
+            commitments,
         })
     }
 
@@ -214,11 +238,20 @@ impl Card {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend(VERSION.to_le_bytes());
-        out.push(match self.architecture { Architecture::Llama => 1 });
+        out.push(match self.architecture {
+            Architecture::Llama => 1,
+        });
         out.push(self.name.len() as u8);
         out.extend(self.name.as_bytes());
         let sizes = [
-            self.layers, self.width, self.kv_heads, self.group, self.pairs, self.hidden, self.vocabulary, self.context,
+            self.layers,
+            self.width,
+            self.kv_heads,
+            self.group,
+            self.pairs,
+            self.hidden,
+            self.vocabulary,
+            self.context,
         ];
         for size in sizes {
             out.extend(size.to_le_bytes());

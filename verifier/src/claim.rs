@@ -1,5 +1,6 @@
 //! Decides how a claim on a sum becomes claims on columns, for the opening, and on products. Spec: claim.
 
+use crate::Refusal;
 use crate::arith::mle;
 use crate::channel::{Ask, Channel};
 use crate::einsum::ProductClaim;
@@ -7,7 +8,6 @@ use crate::ledger::{Form, Ledger};
 use crate::opening::{Factor, PoolClaim, PoolTerm};
 use crate::plan::Plan;
 use crate::program::{AxisId, Index, ListId, ProductId, Program, Source, Sum, Term};
-use crate::Refusal;
 use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -93,7 +93,9 @@ impl Reader {
             && !read.contains(&t)
             && !read.contains(&u)
         {
-            let (Weight::Eq(time), Weight::Eq(earlier)) = (self.weight(t)?, self.weight(u)?) else { return Err(Refusal::BadCard) };
+            let (Weight::Eq(time), Weight::Eq(earlier)) = (self.weight(t)?, self.weight(u)?) else {
+                return Err(Refusal::BadCard);
+            };
             mass *= mle::causal_sum(time, earlier, program.axes[t].length);
         }
         Ok(mass)

@@ -15,8 +15,8 @@ use crate::groups::{G1, G2, Gt, read_g1, read_g2, read_gt, write_g1, write_gt, w
 use crate::{Fr, Refusal};
 use alloc::vec::Vec;
 use ark_bls12_381::{Bls12_381, G1Projective, G2Projective};
-use ark_ec::pairing::Pairing;
 use ark_ec::VariableBaseMSM;
+use ark_ec::pairing::Pairing;
 use ark_ff::Field;
 
 /// The largest `s` there are constants for.
@@ -236,7 +236,8 @@ fn reduce(
     claim.c.extend(scaled(&claim.d2, beta));
     claim.c.extend(scaled(&claim.d1, beta_inverse));
     // D1' = alpha D1_left + D1_right + alpha beta Delta1_left + beta Delta1_right
-    claim.d1 = [(alpha, d1_left), (Fr::ONE, d1_right), (alpha * beta, level.chi_half), (beta, level.delta1_right)].into();
+    claim.d1 =
+        [(alpha, d1_left), (Fr::ONE, d1_right), (alpha * beta, level.chi_half), (beta, level.delta1_right)].into();
     // D2' = alpha^-1 D2_left + D2_right + alpha^-1 beta^-1 Delta2_left + beta^-1 Delta2_right
     claim.d2 = [
         (alpha_inverse, d2_left),

@@ -1,11 +1,11 @@
 //! Decides how a claim on a product becomes claims on its operands. Spec: einsum.
 
+use crate::Refusal;
 use crate::arith::{mle, tables};
 use crate::channel::{Ask, Channel, Sumcheck};
 use crate::claim::{Driver, Reader, Weight};
 use crate::ledger::Form;
 use crate::program::{AxisId, Operand, Product, ProductId, ProductKind, Program, Rotary};
-use crate::Refusal;
 use crate::sumcheck::sumcheck;
 use alloc::vec::Vec;
 use ark_bls12_381::Fr;
@@ -91,9 +91,12 @@ impl<C: Channel> Driver<'_, C> {
             bound.push((axis, head));
             rest = tail;
         }
-        let at = |axis: AxisId| bound.iter().find(|(other, _)| *other == axis).map(|(_, point)| *point).or(claim.point(product, axis));
+        let at = |axis: AxisId| {
+            bound.iter().find(|(other, _)| *other == axis).map(|(_, point)| *point).or(claim.point(product, axis))
+        };
         let reader = |operand: &Operand| -> Result<Reader, Refusal> {
-            let weight = |&axis: &AxisId| at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard);
+            let weight =
+                |&axis: &AxisId| at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard);
             Ok(Reader { weights: operand.axes.iter().map(weight).collect::<Result<_, _>>()?, causal: None })
         };
         let ask = Ask::End { of, point: &point };
@@ -115,7 +118,9 @@ impl<C: Channel> Driver<'_, C> {
                 // value = a b, b over keys weighted by eq(upsilon, u) [u <= t], extended in t
                 let (a, b) = self.operands(ask, value)?;
                 let [.., t, u] = product.axes[..] else { return Err(Refusal::BadCard) };
-                let (Some(time), Some(earlier)) = (at(t), claim.point(product, u)) else { return Err(Refusal::BadCard) };
+                let (Some(time), Some(earlier)) = (at(t), claim.point(product, u)) else {
+                    return Err(Refusal::BadCard);
+                };
                 let keys = key_weights(time, earlier, program.axes[t].length);
                 let weights = right.axes.iter().map(|&axis| match axis {
                     axis if axis == u => Ok((axis, Weight::Vector(keys.clone()))),
@@ -129,7 +134,8 @@ impl<C: Channel> Driver<'_, C> {
                 // value = W(r) a, W public
                 let end = self.ledger.slots(self.channel, ask, 1)?;
                 let [a] = end.as_slice() else { return Err(Refusal::LedgerValue) };
-                let [time, half, pair] = [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
+                let [time, half, pair] =
+                    [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
                 let weights = rotary_weights(program, rotary, time, half, pair);
                 let weight = evaluate_dense(program, &shared, &weights, &point);
                 self.ledger.zero("einsum.rotary", value.plus(-weight, a));

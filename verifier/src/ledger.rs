@@ -155,12 +155,21 @@ impl Ledger {
         };
         self.zero("ledger.left", sum(&short, &mut core::iter::once(f).chain(gates.iter().map(|gate| &gate.a)), f_z));
         self.zero("ledger.right", sum(&short, &mut core::iter::once(g).chain(gates.iter().map(|gate| &gate.b)), g_z));
-        self.zero("ledger.product", sum(&long, &mut core::iter::once(h).chain(gates.iter().map(|gate| &gate.c)).chain(high), f_z * g_z));
+        self.zero(
+            "ledger.product",
+            sum(&long, &mut core::iter::once(h).chain(gates.iter().map(|gate| &gate.c)).chain(high), f_z * g_z),
+        );
         Ok(())
     }
 
     /// `sum_i <l_i, w_i> = t` by folding the entries in halves. Spec: ledger.fold.
-    fn prove_scalar_product(self, channel: &mut impl Channel, generators: &dory::LedgerGenerators, mut l: Vec<Row>, t: Fr) -> Result<(), Refusal> {
+    fn prove_scalar_product(
+        self,
+        channel: &mut impl Channel,
+        generators: &dory::LedgerGenerators,
+        mut l: Vec<Row>,
+        t: Fr,
+    ) -> Result<(), Refusal> {
         let dory::LedgerGenerators { g, g_v, h } = *generators;
         // T = t g_v + sum over rounds of x A + x^-1 B commits to the scalar product.
         let (mut bases, mut scalars) = (vec![g_v], vec![t]);
@@ -234,7 +243,8 @@ pub fn lagrange(n: usize, z: Fr) -> Result<Vec<Fr>, Refusal> {
     let all: Fr = differences.iter().product();
     zip(0..=n, &differences)
         .map(|(k, difference)| {
-            let denominator = (factorials[k] * factorials[n - k] * difference).inverse().ok_or(Refusal::DegenerateChallenge)?;
+            let denominator =
+                (factorials[k] * factorials[n - k] * difference).inverse().ok_or(Refusal::DegenerateChallenge)?;
             Ok(if (n - k).is_multiple_of(2) { all * denominator } else { -all * denominator })
         })
         .collect()

@@ -21,39 +21,77 @@
 
 extern crate alloc;
 
-pub mod refusal;
-pub mod limits;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "fixed-point numbers whose bounds stand beside them"
+)]
+pub mod arith;
 pub mod bytes;
 #[allow(clippy::as_conversions, reason = "writers: a parsed card is within u8, u16, u32")]
 pub mod card;
-#[allow(clippy::as_conversions, reason = "at most limits::TOKENS tokens")]
-pub mod statement;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "fixed-point numbers whose bounds stand beside them")]
-pub mod arith;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "ids the builder made; sums of bytes of at most limits::BITS")]
-pub mod program;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "ids the builder made; addresses below 2^60")]
-pub mod plan;
-pub mod groups;
-#[allow(clippy::as_conversions, reason = "lengths of labels in this crate")]
-pub mod transcript;
 pub mod channel;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "slots the ledger gave out; numbers of messages that were read")]
-pub mod ledger;
-pub mod sumcheck;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "ids the builder made; points as long as the plan says")]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "ids the builder made; points as long as the plan says"
+)]
 pub mod claim;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "ids the builder made; points as long as the plan says")]
-pub mod tlookup;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "ids the builder made; sizes below limits::ROTARY")]
-pub mod einsum;
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "ids and addresses of the plan")]
-pub mod opening;
 #[allow(clippy::arithmetic_side_effects, reason = "the length of an opening, s at most 16")]
 pub mod dory;
 pub mod drive;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "ids the builder made; sizes below limits::ROTARY"
+)]
+pub mod einsum;
+pub mod groups;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "slots the ledger gave out; numbers of messages that were read"
+)]
+pub mod ledger;
+pub mod limits;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "ids and addresses of the plan"
+)]
+pub mod opening;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "ids the builder made; addresses below 2^60"
+)]
+pub mod plan;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "ids the builder made; sums of bytes of at most limits::BITS"
+)]
+pub mod program;
 #[allow(clippy::as_conversions, reason = "u32 to usize, on machines of 32 bits and more")]
 pub mod receipt;
+pub mod refusal;
+#[allow(clippy::as_conversions, reason = "at most limits::TOKENS tokens")]
+pub mod statement;
+pub mod sumcheck;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "ids the builder made; points as long as the plan says"
+)]
+pub mod tlookup;
+#[allow(clippy::as_conversions, reason = "lengths of labels in this crate")]
+pub mod transcript;
 #[allow(clippy::as_conversions, reason = "u32 to usize, on machines of 32 bits and more")]
 pub mod verify;
 

@@ -1,15 +1,15 @@
 //! Decides that the committed columns have the claimed values: one sumcheck over all chunks, then one opening of one
 //! combined matrix. Spec: opening.
 
+use crate::Refusal;
 use crate::arith::mle;
 use crate::channel::{Ask, Channel, Sumcheck};
 use crate::claim::Driver;
+use crate::dory::{self, Setup};
 use crate::groups::Gt;
 use crate::ledger::Form;
 use crate::plan::Plan;
 use crate::program::ColumnId;
-use crate::dory::{self, Setup};
-use crate::Refusal;
 use crate::sumcheck::sumcheck;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -191,6 +191,15 @@ impl<C: Channel> Driver<'_, C> {
         let link = self.ledger.last().ok_or(Refusal::LedgerValue)?;
         let (rows, columns) = point.split_at(self.plan.chunk_log);
         let generators = setup.ledger_generators();
-        dory::open(self.channel, setup, self.plan.chunk_log, dory::combine(&scaled), rows, columns, link, (generators.g[0], generators.h))
+        dory::open(
+            self.channel,
+            setup,
+            self.plan.chunk_log,
+            dory::combine(&scaled),
+            rows,
+            columns,
+            link,
+            (generators.g[0], generators.h),
+        )
     }
 }

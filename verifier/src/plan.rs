@@ -88,7 +88,8 @@ impl Plan {
 
 /// Places lookups and tables, largest first, one after the other: every block is aligned. Spec: plan.leaves.
 fn leaves(program: &Program) -> Result<(usize, Vec<Block>), Refusal> {
-    let lookups = program.lookups.iter().enumerate().map(|(id, lookup)| (BlockKind::Lookup(id), program.bits(&lookup.axes)));
+    let lookups =
+        program.lookups.iter().enumerate().map(|(id, lookup)| (BlockKind::Lookup(id), program.bits(&lookup.axes)));
     let tables = program.columns.iter().enumerate().filter_map(|(id, column)| match column.origin {
         Origin::Multiplicity(table) => Some((BlockKind::Table(table, id), program.bits(&column.axes))),
         _ => None,
@@ -119,7 +120,11 @@ fn place(program: &Program, chunk_log: usize, mut ids: Vec<ColumnId>, first: usi
     let mut end = 0u128;
     for id in ids {
         let (chunk, offset) = (end >> (2 * chunk_log), end & ((1 << (2 * chunk_log)) - 1));
-        places[id] = Place { chunk: first.saturating_add(chunk.min(u128::from(u32::MAX)) as usize), offset: offset as u64, bits: bits(id) };
+        places[id] = Place {
+            chunk: first.saturating_add(chunk.min(u128::from(u32::MAX)) as usize),
+            offset: offset as u64,
+            bits: bits(id),
+        };
         end += 1 << bits(id).min(100);
     }
     end.div_ceil(1 << (2 * chunk_log)).min(u128::from(u32::MAX)) as usize

@@ -1,8 +1,8 @@
 //! Decides how a sum over a hypercube becomes one evaluation. Every sumcheck of the protocol is this one. Spec: sumcheck.
 
+use crate::Refusal;
 use crate::channel::{Ask, Channel, Sumcheck};
 use crate::ledger::{Form, Ledger};
-use crate::Refusal;
 use alloc::vec::Vec;
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};

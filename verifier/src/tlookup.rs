@@ -5,6 +5,7 @@
 //! `1 / d`, `d = alpha + in + beta out + beta^2 out2 + beta^3 tag`; a table's leaf is `-m / d`; every other leaf is `0 / 1`.
 //! The fractions sum to 0 iff, up to an error of leaves / r, every looked-up tuple is in its table.
 
+use crate::Refusal;
 use crate::arith::mle;
 use crate::channel::{Ask, Channel, Sumcheck};
 use crate::claim::{Driver, Parts, Reader};
@@ -12,7 +13,6 @@ use crate::ledger::Form;
 use crate::opening::{Factor, PoolTerm};
 use crate::plan::BlockKind;
 use crate::program::Sum;
-use crate::Refusal;
 use crate::sumcheck::sumcheck;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -43,7 +43,8 @@ impl Challenges {
 impl<C: Channel> Driver<'_, C> {
     /// Proves all lookups, up to claims on columns and products.
     pub fn lookups(&mut self) -> Result<(), Refusal> {
-        let challenges = Challenges { alpha: self.channel.challenge("tlookup"), beta: self.channel.challenge("tlookup") };
+        let challenges =
+            Challenges { alpha: self.channel.challenge("tlookup"), beta: self.channel.challenge("tlookup") };
         let (point, p, q) = self.tree(challenges)?;
         self.numerators(&point, p)?;
         self.denominators(challenges, &point, q)
@@ -91,7 +92,11 @@ impl<C: Channel> Driver<'_, C> {
                     parts.add(program, weight, &Sum::constant(1), &reader)?;
                 }
                 BlockKind::Table(_, column) => {
-                    parts.columns.push(PoolTerm { coefficient: -weight, column, factors: vec![Factor::Eq(suffix.to_vec())] });
+                    parts.columns.push(PoolTerm {
+                        coefficient: -weight,
+                        column,
+                        factors: vec![Factor::Eq(suffix.to_vec())],
+                    });
                 }
             }
         }
@@ -122,7 +127,8 @@ impl<C: Channel> Driver<'_, C> {
                     if !outputs.is_empty() {
                         let eq = mle::eq_table(suffix, 1 << block.bits);
                         for (output, power) in outputs.iter().zip(challenges.powers().into_iter().skip(1)) {
-                            value += power * eq.iter().zip(output).map(|(eq, entry)| *eq * Fr::from(*entry)).sum::<Fr>();
+                            value +=
+                                power * eq.iter().zip(output).map(|(eq, entry)| *eq * Fr::from(*entry)).sum::<Fr>();
                         }
                     }
                     parts.public += weight * value;

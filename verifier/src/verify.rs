@@ -1,14 +1,14 @@
 //! Decides whether a receipt proves its statement about the model of a card. Spec: verify.
 
+use crate::Refusal;
 use crate::card::Card;
 use crate::channel::Reader;
-use crate::drive::{drive, transcript};
 use crate::dory::Setup;
+use crate::drive::{drive, transcript};
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::receipt::Receipt;
 use crate::statement::Statement;
-use crate::Refusal;
 use alloc::string::String;
 
 /// What was proved: with the weights committed to in the card of this fingerprint, every token after the prompt is the

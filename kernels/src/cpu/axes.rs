@@ -42,48 +42,24 @@ impl Axes {
     }
 
     fn with(lengths: &[usize], bits: &[usize], eq: Vec<Option<Vec<Fr>>>, scale: Fr, joins: bool) -> Axes {
-        assert!(
-            lengths.len() == bits.len() && eq.len() == bits.len(),
-            "one length, bit count and point an axis"
-        );
+        assert!(lengths.len() == bits.len() && eq.len() == bits.len(), "one length, bit count and point an axis");
         let mut axes = Vec::new();
         if lengths.contains(&0) {
             // Nothing is real: only the number of variables counts.
-            axes.push(Axis {
-                length: 0,
-                bits: bits.iter().sum(),
-                point: None,
-            });
-            return Axes {
-                axes,
-                scale,
-                row_weights: Vec::new(),
-                joins,
-            };
+            axes.push(Axis { length: 0, bits: bits.iter().sum(), point: None });
+            return Axes { axes, scale, row_weights: Vec::new(), joins };
         }
         for ((length, bits), point) in lengths.iter().zip(bits).zip(eq) {
             assert!(*length <= 1 << bits, "axis longer than its bits allow");
-            assert!(
-                point.as_ref().is_none_or(|point| point.len() == *bits),
-                "one coordinate a bit"
-            );
+            assert!(point.as_ref().is_none_or(|point| point.len() == *bits), "one coordinate a bit");
             if *bits > 0 {
-                axes.push(Axis {
-                    length: *length,
-                    bits: *bits,
-                    point,
-                });
+                axes.push(Axis { length: *length, bits: *bits, point });
                 if joins {
                     merge_last(&mut axes);
                 }
             }
         }
-        let mut result = Axes {
-            axes,
-            scale,
-            row_weights: Vec::new(),
-            joins,
-        };
+        let mut result = Axes { axes, scale, row_weights: Vec::new(), joins };
         result.weigh_rows();
         result
     }
@@ -170,25 +146,17 @@ impl Axes {
         let last = self.axes.last().expect("a variable is left");
         let rows: Fr = self.row_weights.iter().sum();
         let pair = (last.length.div_ceil(2) - 1) as u64;
-        last.point
-            .as_ref()
-            .map_or(rows, |point| rows * eq_at(&point[..point.len() - 1], pair))
+        last.point.as_ref().map_or(rows, |point| rows * eq_at(&point[..point.len() - 1], pair))
     }
 
     fn weigh_rows(&mut self) {
         let mut weights = vec![self.scale];
         for axis in self.axes.iter().rev().skip(1).rev() {
             weights = match &axis.point {
-                None => weights
-                    .iter()
-                    .flat_map(|w| std::iter::repeat_n(*w, axis.length))
-                    .collect(),
+                None => weights.iter().flat_map(|w| std::iter::repeat_n(*w, axis.length)).collect(),
                 Some(point) => {
                     let table = eq_table(point, axis.length);
-                    weights
-                        .par_iter()
-                        .flat_map_iter(|w| table.iter().map(move |x| *w * x))
-                        .collect()
+                    weights.par_iter().flat_map_iter(|w| table.iter().map(move |x| *w * x)).collect()
                 }
             };
         }
@@ -231,10 +199,10 @@ impl Axes {
                     let pairs = c * chunk..((c + 1) * chunk).min(half);
                     let weights = low.as_ref().map(|low| &low[..pairs.len()]);
                     let mut weight = self.row_weights[row];
-                    if let Some(high) = &high {
-                        if chunks > 1 {
-                            weight *= high[c];
-                        }
+                    if let Some(high) = &high
+                        && chunks > 1
+                    {
+                        weight *= high[c];
                     }
                     for (total, part) in total.iter_mut().zip(f(row, pairs, weights, &mut scratch)) {
                         *total += weight * part;
@@ -298,10 +266,7 @@ pub fn by_runs(
             parts.for_each_init(Vec::new, |scratch, (c, out)| fill_part(row, c * TASK, out, scratch));
         });
     } else {
-        let rows = out
-            .par_chunks_mut(length.max(1))
-            .enumerate()
-            .with_min_len(TASK / length.max(1));
+        let rows = out.par_chunks_mut(length.max(1)).enumerate().with_min_len(TASK / length.max(1));
         rows.for_each_init(Vec::new, |scratch, (row, out)| fill_part(row, 0, out, scratch));
     }
     out
@@ -310,10 +275,7 @@ pub fn by_runs(
 /// Rows of `length`, each filled up to `full` with `padding`.
 pub fn pad_rows(values: &[Fr], length: usize, full: usize, padding: Fr) -> Vec<Fr> {
     let mut out = vec![padding; values.len() / length * full];
-    let rows = out
-        .par_chunks_mut(full)
-        .zip(values.par_chunks(length))
-        .with_min_len(TASK / full);
+    let rows = out.par_chunks_mut(full).zip(values.par_chunks(length)).with_min_len(TASK / full);
     rows.for_each(|(out, row)| out[..length].copy_from_slice(row));
     out
 }

@@ -34,10 +34,7 @@ fn beta() -> Fq {
             }
             exponent
         };
-        let root = (2u64..)
-            .map(|g| Fq::from(g).pow(third))
-            .find(|root| !root.is_one())
-            .expect("a non-cube");
+        let root = (2u64..).map(|g| Fq::from(g).pow(third)).find(|root| !root.is_one()).expect("a non-cube");
         let g = G1Affine::generator();
         let image = G1Affine::from(ark_ec::CurveGroup::into_affine(g * Fr::from(LAMBDA)));
         if image.x == g.x * root { root } else { root.square() }
@@ -99,10 +96,7 @@ pub fn combine_rows(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
 pub fn combine_with<A: Adder>(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
     assert_eq!(vectors.len(), scalars.len(), "one scalar a vector");
     let rows = vectors.first().map_or(0, |vector| vector.len());
-    assert!(
-        vectors.iter().all(|vector| vector.len() == rows),
-        "vectors of one length"
-    );
+    assert!(vectors.iter().all(|vector| vector.len() == rows), "vectors of one length");
     // By position: (vector, whether its image under the endomorphism, digit).
     let mut positions: Vec<Vec<(usize, bool, i8)>> = Vec::new();
     for (k, scalar) in scalars.iter().enumerate() {
@@ -140,10 +134,7 @@ pub fn combine_with<A: Adder>(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1
                 }
                 let (k, image, digit) = position[term];
                 let multiple = digit.unsigned_abs() as usize / 2;
-                (
-                    &multiples[2 * k + usize::from(image)][multiple * count + row],
-                    digit < 0,
-                )
+                (&multiples[2 * k + usize::from(image)][multiple * count + row], digit < 0)
             };
             if !position.is_empty() {
                 sums = sum_lists::<A>(source, &vec![terms as u32; count]);
@@ -156,11 +147,7 @@ pub fn combine_with<A: Adder>(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1
 
 /// The point times LAMBDA.
 fn image(point: &G1Affine) -> G1Affine {
-    if point.is_zero() {
-        *point
-    } else {
-        G1Affine::new_unchecked(point.x * beta(), point.y)
-    }
+    if point.is_zero() { *point } else { G1Affine::new_unchecked(point.x * beta(), point.y) }
 }
 
 /// Multiples 1, 3, .. of every point: all first multiples, then all third ones, and so on.
@@ -173,12 +160,7 @@ fn odd_multiples<A: Adder>(points: &[G1Affine]) -> Vec<A::Point> {
         multiples.resize((k + 1) * count, A::INFINITY);
         let (done, next) = multiples.split_at_mut(k * count);
         let last = &done[(k - 1) * count..];
-        A::add_all(
-            count,
-            |i| (&last[i], false),
-            |i| (&doubled[i], false),
-            |i, point| next[i] = point,
-        );
+        A::add_all(count, |i| (&last[i], false), |i| (&doubled[i], false), |i, point| next[i] = point);
     }
     multiples
 }

@@ -64,9 +64,7 @@ impl<A: Adder> Multiples<A> {
         self.shifted[shift].get_or_init(|| {
             let below = (shift - 1) / 8 * 8;
             let mut points = self.shifted(below).to_vec();
-            points
-                .par_chunks_mut(2048)
-                .for_each(|chunk| (below..shift).for_each(|_| A::double_all(chunk)));
+            points.par_chunks_mut(2048).for_each(|chunk| (below..shift).for_each(|_| A::double_all(chunk)));
             points
         })
     }
@@ -94,11 +92,7 @@ fn choose_width(pieces: &[Piece]) -> (u32, usize) {
         for i in 0..piece.values.len() {
             let value = piece.values.at(i);
             // Bits of a signed digit that holds the value: -2^(b-1) <= value < 2^(b-1).
-            sizes[if value == 0 {
-                0
-            } else {
-                65 - (value ^ value >> 63).leading_zeros() as usize
-            }] += 1;
+            sizes[if value == 0 { 0 } else { 65 - (value ^ value >> 63).leading_zeros() as usize }] += 1;
         }
     }
     let cost = |width: u32| {
@@ -106,10 +100,7 @@ fn choose_width(pieces: &[Piece]) -> (u32, usize) {
         // A bucket takes part in about three additions.
         (additions, additions + (3 << (width - 1)))
     };
-    let (_, width, additions) = WIDTHS
-        .map(|width| (cost(width).1, width, cost(width).0))
-        .min()
-        .expect("a width");
+    let (_, width, additions) = WIDTHS.map(|width| (cost(width).1, width, cost(width).0)).min().expect("a width");
     (width, additions)
 }
 
@@ -154,13 +145,9 @@ fn commit_group<A: Adder>(bases: &Multiples<A>, rows: &[Row]) -> Vec<G1Projectiv
     let entries: Vec<u32> = rows.iter().flat_map(|row| row.entries.iter().copied()).collect();
     let counts: Vec<u32> = rows.iter().flat_map(|row| row.counts.iter().copied()).collect();
     let mut widths = Vec::with_capacity(entries.len());
-    rows.iter()
-        .for_each(|row| widths.extend(std::iter::repeat_n(row.width as u8, row.entries.len())));
-    let tables: Vec<&[A::Point]> = bases
-        .shifted
-        .iter()
-        .map(|table| table.get().map_or(&[][..], |table| table))
-        .collect();
+    rows.iter().for_each(|row| widths.extend(std::iter::repeat_n(row.width as u8, row.entries.len())));
+    let tables: Vec<&[A::Point]> =
+        bases.shifted.iter().map(|table| table.get().map_or(&[][..], |table| table)).collect();
     let buckets = sum_lists::<A>(
         |i| {
             let entry = entries[i];
@@ -208,11 +195,7 @@ fn commit_group<A: Adder>(bases: &Multiples<A>, rows: &[Row]) -> Vec<G1Projectiv
                 lists.extend(members.filter(|k| filled[*k as usize]));
             } else {
                 let members = (1..=highs).filter(|high| high >> (bit - half) & 1 == 1);
-                lists.extend(
-                    members
-                        .map(|high| start + lows + high - 1)
-                        .filter(|k| filled[*k as usize]),
-                );
+                lists.extend(members.map(|high| start + lows + high - 1).filter(|k| filled[*k as usize]));
             }
             lengths.push((lists.len() - before) as u32);
         }
@@ -248,9 +231,7 @@ fn commit_with<A: Adder>(bases: &Multiples<A>, rows: usize, pieces: &[Piece]) ->
     let mut sorted: Vec<Piece> = pieces.to_vec();
     sorted.sort_by_key(|piece| (piece.row, piece.column));
     assert!(
-        sorted
-            .iter()
-            .all(|piece| piece.row < rows && piece.column + piece.values.len() <= columns),
+        sorted.iter().all(|piece| piece.row < rows && piece.column + piece.values.len() <= columns),
         "pieces lie in the matrix"
     );
     let by_row: Vec<&[Piece]> = sorted.chunk_by(|a, b| a.row == b.row).collect();
@@ -267,11 +248,8 @@ fn commit_with<A: Adder>(bases: &Multiples<A>, rows: usize, pieces: &[Piece]) ->
     }
     // Shifted bases are made before the tasks need them, by all cores.
     for width in WIDTHS {
-        let digits = planned
-            .iter()
-            .zip(&by_row)
-            .filter(|((w, _), _)| *w == width)
-            .map(|(_, pieces)| most_digits(pieces, width));
+        let digits =
+            planned.iter().zip(&by_row).filter(|((w, _), _)| *w == width).map(|(_, pieces)| most_digits(pieces, width));
         for index in 1..digits.max().unwrap_or(0) {
             bases.shifted((index * width) as usize);
         }
@@ -293,9 +271,7 @@ fn commit_with<A: Adder>(bases: &Multiples<A>, rows: usize, pieces: &[Piece]) ->
 
 /// The most digits a value of the pieces has.
 fn most_digits(pieces: &[Piece], width: u32) -> u32 {
-    let values = pieces
-        .iter()
-        .flat_map(|piece| (0..piece.values.len()).map(|i| piece.values.at(i)));
+    let values = pieces.iter().flat_map(|piece| (0..piece.values.len()).map(|i| piece.values.at(i)));
     let mut most = 0;
     for value in values {
         digits(value, width, |index, _| most = most.max(index + 1));

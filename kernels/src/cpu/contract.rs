@@ -24,15 +24,8 @@ fn planes(values: Ints) -> Vec<(u32, Vec<i16>)> {
     fn split<T: Copy + Sync>(values: &[T], digit: impl Fn(T, u32, i128) -> (i16, bool) + Sync) -> Vec<(u32, Vec<i16>)> {
         let (mut planes, mut rounding) = (Vec::new(), 0);
         for shift in (0..).step_by(16) {
-            let plane: Vec<i16> = values
-                .par_iter()
-                .with_min_len(4096)
-                .map(|x| digit(*x, shift, rounding).0)
-                .collect();
-            let rest = values
-                .par_iter()
-                .with_min_len(4096)
-                .any(|x| digit(*x, shift, rounding).1);
+            let plane: Vec<i16> = values.par_iter().with_min_len(4096).map(|x| digit(*x, shift, rounding).0).collect();
+            let rest = values.par_iter().with_min_len(4096).any(|x| digit(*x, shift, rounding).1);
             planes.push((shift, plane));
             if !rest {
                 break;
@@ -61,19 +54,13 @@ fn power_of_two(exponent: u32) -> Fr {
 
 /// See [`crate::Backend::contract`].
 pub fn contract(x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-    assert_eq!(
-        x.len(),
-        outer * weights.len() * inner,
-        "x has shape outer x middle x inner"
-    );
+    assert_eq!(x.len(), outer * weights.len() * inner, "x has shape outer x middle x inner");
     let Ints::I16(x) = x else {
         let mut out = vec![Fr::zero(); outer * inner];
         for (shift, plane) in planes(x) {
             let scale = power_of_two(shift);
             let part = contract(Ints::I16(&plane), outer, inner, weights);
-            out.par_iter_mut()
-                .zip(part)
-                .for_each(|(out, part)| *out += scale * part);
+            out.par_iter_mut().zip(part).for_each(|(out, part)| *out += scale * part);
         }
         return out;
     };
@@ -88,19 +75,14 @@ pub fn contract(x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> 
         .map(|(b, weights)| {
             let row = |o: usize, m: usize| &x[(o * middle + b * BLOCK + m) * inner..][..inner];
             if inner < FEW {
-                dots(outer, inner, weights, |o| {
-                    &x[(o * middle + b * BLOCK) * inner..][..weights.len() * inner]
-                })
+                dots(outer, inner, weights, |o| &x[(o * middle + b * BLOCK) * inner..][..weights.len() * inner])
             } else {
                 tiles(outer, inner, weights, row)
             }
         })
         .collect();
     for part in parts {
-        out.par_iter_mut()
-            .zip(part)
-            .with_min_len(4096)
-            .for_each(|(out, part)| *out += part);
+        out.par_iter_mut().zip(part).with_min_len(4096).for_each(|(out, part)| *out += part);
     }
     out
 }
@@ -137,9 +119,7 @@ fn tiles<'a>(outer: usize, inner: usize, weights: &[Fr], row: impl Fn(usize, usi
     out.par_chunks_mut(group * inner).enumerate().for_each(|(g, out)| {
         for (o, out) in out.chunks_mut(inner).enumerate() {
             let rows: Vec<&[i16]> = (0..weights.len()).map(|m| row(g * group + o, m)).collect();
-            out.par_chunks_mut(COLUMNS)
-                .enumerate()
-                .for_each(|(c, out)| fill(out, &rows, &limbs, c * COLUMNS));
+            out.par_chunks_mut(COLUMNS).enumerate().for_each(|(c, out)| fill(out, &rows, &limbs, c * COLUMNS));
         }
     });
     out
@@ -151,9 +131,7 @@ fn fill(out: &mut [Fr], rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize) 
     let tiles = &mut tiles[..out.len().div_ceil(TILE)];
     let mut runs: [&[i16]; ROWS] = [&[]; ROWS];
     for (rows, limbs) in rows.chunks(ROWS).zip(limbs.chunks(ROWS)) {
-        runs.iter_mut()
-            .zip(rows)
-            .for_each(|(run, row)| *run = &row[column..column + out.len()]);
+        runs.iter_mut().zip(rows).for_each(|(run, row)| *run = &row[column..column + out.len()]);
         axpy(&runs[..rows.len()], limbs, tiles);
     }
     for (out, tile) in out.chunks_mut(TILE).zip(tiles) {
@@ -175,47 +153,30 @@ pub fn contract_field(x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> V
     if inner == 1 {
         out.par_iter_mut().enumerate().with_min_len(task).for_each(|(o, out)| {
             let mut sum = Wide::default();
-            weights
-                .iter()
-                .zip(&x[o * middle..])
-                .for_each(|(w, x)| sum.add_product(w, x));
+            weights.iter().zip(&x[o * middle..]).for_each(|(w, x)| sum.add_product(w, x));
             *out = sum.reduce();
         });
         return out;
     }
     let width = inner.min(64);
-    out.par_chunks_mut(inner)
-        .enumerate()
-        .with_min_len((task / inner).max(1))
-        .for_each(|(o, out)| {
-            out.par_chunks_mut(width)
-                .enumerate()
-                .with_min_len((task / width).max(1))
-                .for_each(|(c, out)| {
-                    let mut sums = [Wide::default(); 64];
-                    for (m, w) in weights.iter().enumerate() {
-                        let run = &x[(o * middle + m) * inner + c * width..];
-                        sums[..out.len()]
-                            .iter_mut()
-                            .zip(run)
-                            .for_each(|(sum, x)| sum.add_product(w, x));
-                    }
-                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum.reduce());
-                });
+    out.par_chunks_mut(inner).enumerate().with_min_len((task / inner).max(1)).for_each(|(o, out)| {
+        out.par_chunks_mut(width).enumerate().with_min_len((task / width).max(1)).for_each(|(c, out)| {
+            let mut sums = [Wide::default(); 64];
+            for (m, w) in weights.iter().enumerate() {
+                let run = &x[(o * middle + m) * inner + c * width..];
+                sums[..out.len()].iter_mut().zip(run).for_each(|(sum, x)| sum.add_product(w, x));
+            }
+            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum.reduce());
         });
+    });
     out
 }
 
 /// See [`crate::Backend::contract_left`].
 pub fn contract_left(pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
-    assert!(
-        pieces.iter().all(|piece| piece.column + piece.values.len() <= columns),
-        "pieces lie in the matrix"
-    );
-    let mut active: Vec<&Piece> = pieces
-        .iter()
-        .filter(|piece| !piece.values.is_empty() && !row_weights[piece.row].is_zero())
-        .collect();
+    assert!(pieces.iter().all(|piece| piece.column + piece.values.len() <= columns), "pieces lie in the matrix");
+    let mut active: Vec<&Piece> =
+        pieces.iter().filter(|piece| !piece.values.is_empty() && !row_weights[piece.row].is_zero()).collect();
     active.sort_by_key(|piece| (piece.row, piece.column));
     // Tasks of rows times column blocks; each gives a part of the sums of its columns.
     let blocks = columns.div_ceil(COLUMNS);
@@ -224,11 +185,7 @@ pub fn contract_left(pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Ve
         .into_par_iter()
         .map(|task| {
             let start = task % blocks * COLUMNS;
-            left_block(
-                groups[task / blocks],
-                row_weights,
-                start..(start + COLUMNS).min(columns),
-            )
+            left_block(groups[task / blocks], row_weights, start..(start + COLUMNS).min(columns))
         })
         .collect();
     let mut out = vec![Fr::zero(); columns];
@@ -298,20 +255,13 @@ fn left_block(pieces: &[&Piece], row_weights: &[Fr], columns: std::ops::Range<us
 pub fn contract_right(pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
     let weights = Planes::new(column_weights);
     let run = |values: &[i16], column: usize| -> Fr {
-        values
-            .chunks(BLOCK)
-            .enumerate()
-            .map(|(c, run)| gather(&dot(run, &weights, column + c * BLOCK)))
-            .sum()
+        values.chunks(BLOCK).enumerate().map(|(c, run)| gather(&dot(run, &weights, column + c * BLOCK))).sum()
     };
     let sums: Vec<Fr> = pieces
         .par_iter()
         .map(|piece| match piece.values {
             Ints::I16(values) => run(values, piece.column),
-            values => planes(values)
-                .iter()
-                .map(|(shift, plane)| power_of_two(*shift) * run(plane, piece.column))
-                .sum(),
+            values => planes(values).iter().map(|(shift, plane)| power_of_two(*shift) * run(plane, piece.column)).sum(),
         })
         .collect();
     let mut out = vec![Fr::zero(); rows];

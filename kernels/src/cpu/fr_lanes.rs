@@ -146,18 +146,9 @@ fn narrow(w: [__m512i; 4]) -> Eight {
     let mask = constant(MASK);
     [
         _mm512_and_si512(w[0], mask),
-        _mm512_and_si512(
-            _mm512_or_si512(_mm512_srli_epi64(w[0], 52), _mm512_slli_epi64(w[1], 12)),
-            mask,
-        ),
-        _mm512_and_si512(
-            _mm512_or_si512(_mm512_srli_epi64(w[1], 40), _mm512_slli_epi64(w[2], 24)),
-            mask,
-        ),
-        _mm512_and_si512(
-            _mm512_or_si512(_mm512_srli_epi64(w[2], 28), _mm512_slli_epi64(w[3], 36)),
-            mask,
-        ),
+        _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64(w[0], 52), _mm512_slli_epi64(w[1], 12)), mask),
+        _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64(w[1], 40), _mm512_slli_epi64(w[2], 24)), mask),
+        _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64(w[2], 28), _mm512_slli_epi64(w[3], 36)), mask),
         _mm512_srli_epi64(w[3], 16),
     ]
 }
@@ -169,11 +160,7 @@ fn transpose(r: [__m512i; 8]) -> [__m512i; 8] {
     let mut out = r;
     for odd in 0..2 {
         let pair = |k: usize| {
-            if odd == 0 {
-                _mm512_unpacklo_epi64(r[k], r[k + 1])
-            } else {
-                _mm512_unpackhi_epi64(r[k], r[k + 1])
-            }
+            if odd == 0 { _mm512_unpacklo_epi64(r[k], r[k + 1]) } else { _mm512_unpackhi_epi64(r[k], r[k + 1]) }
         };
         let t = [pair(0), pair(2), pair(4), pair(6)];
         let a = _mm512_shuffle_i64x2(t[0], t[1], 0x88);

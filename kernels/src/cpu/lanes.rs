@@ -101,24 +101,14 @@ impl LanePoint {
     }
 
     fn to_point(self) -> Point {
-        if self.is_infinity() {
-            Scalar::INFINITY
-        } else {
-            Point {
-                x: store_fq(&self.x),
-                y: store_fq(&self.y),
-            }
-        }
+        if self.is_infinity() { Scalar::INFINITY } else { Point { x: store_fq(&self.x), y: store_fq(&self.y) } }
     }
 
     fn from_point(point: &Point) -> LanePoint {
         if *point == Scalar::INFINITY {
             return Lanes::INFINITY;
         }
-        LanePoint {
-            x: load_fq(&point.x),
-            y: load_fq(&point.y),
-        }
+        LanePoint { x: load_fq(&point.x), y: load_fq(&point.y) }
     }
 }
 
@@ -211,11 +201,7 @@ fn transpose(r: Eight) -> Eight {
     let mut out = r;
     for odd in 0..2 {
         let pair = |k: usize| {
-            if odd == 0 {
-                _mm512_unpacklo_epi64(r[k], r[k + 1])
-            } else {
-                _mm512_unpackhi_epi64(r[k], r[k + 1])
-            }
+            if odd == 0 { _mm512_unpacklo_epi64(r[k], r[k + 1]) } else { _mm512_unpackhi_epi64(r[k], r[k + 1]) }
         };
         let t = [pair(0), pair(2), pair(4), pair(6)];
         let a = _mm512_shuffle_i64x2(t[0], t[1], 0x88);
@@ -373,10 +359,7 @@ fn double_batch(points: &mut [LanePoint]) {
     let mut product = one;
     for g in 0..groups {
         let terms = Terms::read(8 * g, count, &|i| (&points[i], false));
-        let (x, y) = (
-            load_eight(terms.points.map(|p| &p.x)),
-            load_eight(terms.points.map(|p| &p.y)),
-        );
+        let (x, y) = (load_eight(terms.points.map(|p| &p.x)), load_eight(terms.points.map(|p| &p.y)));
         // No point of the curve has order 2: y is 0 nowhere, but at infinity, where 1 stands in.
         let infinite = _mm512_cmpeq_epi64_mask(x[7], bound);
         let mut twice: Eight =
@@ -391,10 +374,7 @@ fn double_batch(points: &mut [LanePoint]) {
         let this = mul(&inverse, before);
         inverse = mul(&inverse, twice);
         let terms = Terms::read(8 * g, count, &|i| (&points[i], false));
-        let (x, y) = (
-            load_eight(terms.points.map(|p| &p.x)),
-            load_eight(terms.points.map(|p| &p.y)),
-        );
+        let (x, y) = (load_eight(terms.points.map(|p| &p.x)), load_eight(terms.points.map(|p| &p.y)));
         let square = mul(&x, &x);
         let mut rise: Eight =
             std::array::from_fn(|k| _mm512_add_epi64(square[k], _mm512_add_epi64(square[k], square[k])));
@@ -412,10 +392,7 @@ fn double_batch(points: &mut [LanePoint]) {
 
 impl Adder for Lanes {
     type Point = LanePoint;
-    const INFINITY: LanePoint = LanePoint {
-        x: [0, 0, 0, 0, 0, 0, 0, AT_INFINITY],
-        y: [0; LIMBS],
-    };
+    const INFINITY: LanePoint = LanePoint { x: [0, 0, 0, 0, 0, 0, 0, AT_INFINITY], y: [0; LIMBS] };
 
     fn load(point: &G1Affine) -> LanePoint {
         LanePoint::from_point(&Scalar::load(point))
@@ -435,12 +412,9 @@ impl Adder for Lanes {
         for start in (0..count).step_by(BATCH) {
             // SAFETY: the features are there.
             unsafe {
-                add_batch(
-                    (count - start).min(BATCH),
-                    &|i| left(start + i),
-                    &|i| right(start + i),
-                    &mut |i, point| out(start + i, point),
-                )
+                add_batch((count - start).min(BATCH), &|i| left(start + i), &|i| right(start + i), &mut |i, point| {
+                    out(start + i, point)
+                })
             };
         }
     }
@@ -448,9 +422,7 @@ impl Adder for Lanes {
     fn double_all(points: &mut [LanePoint]) {
         assert!(Lanes::available(), "chosen only where the machine can");
         // SAFETY: the features are there.
-        points
-            .chunks_mut(BATCH)
-            .for_each(|points| unsafe { double_batch(points) });
+        points.chunks_mut(BATCH).for_each(|points| unsafe { double_batch(points) });
     }
 
     fn negate(point: &LanePoint) -> LanePoint {

@@ -94,21 +94,13 @@ fn children(
 impl Row {
     /// Bind the variable between neighbours in rows of `length`, 0 beyond.
     fn fold(&mut self, length: usize, r: Fr) {
-        let (low, high) = if length % 2 == 0 {
-            (self.inner, self.end)
-        } else {
-            (self.end, Fr::zero())
-        };
+        let (low, high) = if length.is_multiple_of(2) { (self.inner, self.end) } else { (self.end, Fr::zero()) };
         self.end = low + r * (high - low);
     }
 
     /// The last pair.
     fn last(&self, length: usize) -> [Fr; 2] {
-        if length % 2 == 0 {
-            [self.inner, self.end]
-        } else {
-            [self.end, Fr::zero()]
-        }
+        if length.is_multiple_of(2) { [self.inner, self.end] } else { [self.end, Fr::zero()] }
     }
 }
 
@@ -127,17 +119,9 @@ impl Part {
                     Denominators::Values(values) => values.iter_mut().for_each(|q| *q += inverse),
                 }
             }
-            State::InversesBelow {
-                fractions,
-                length,
-                dropped,
-            }
+            State::InversesBelow { fractions, length, dropped }
         } else {
-            State::Below {
-                fractions,
-                length,
-                dropped,
-            }
+            State::Below { fractions, length, dropped }
         };
         Part { axes, offset, state }
     }
@@ -146,11 +130,7 @@ impl Part {
     fn read(&self, k: usize, lambda: Fr, row: usize, nodes: Range<usize>, out: &mut [Fr]) {
         let row_nodes = self.axes.last_length();
         match &self.state {
-            State::Below {
-                fractions,
-                length,
-                dropped,
-            } => {
+            State::Below { fractions, length, dropped } => {
                 let shape = (*length, *dropped, row_nodes);
                 let p = |from: usize, step: usize, out: &mut [Fr]| fractions.numerators_by(from, step, out);
                 let q = |from: usize, step: usize, out: &mut [Fr]| fractions.denominators_by(from, step, out);
@@ -169,11 +149,7 @@ impl Part {
                     _ => children(q, shape, (row, nodes, k - 2), Fr::one(), out),
                 }
             }
-            State::InversesBelow {
-                fractions,
-                length,
-                dropped,
-            } => {
+            State::InversesBelow { fractions, length, dropped } => {
                 let t = |from: usize, step: usize, out: &mut [Fr]| fractions.denominators_by(from, step, out);
                 children(t, (*length, *dropped, row_nodes), (row, nodes, k), Fr::one(), out);
             }
@@ -185,17 +161,11 @@ impl Part {
     fn numerators(&self) -> [Row; 2] {
         match &self.state {
             State::InversesBelow { length, dropped, .. } => {
-                let one = Row {
-                    inner: Fr::one(),
-                    end: Fr::one(),
-                };
+                let one = Row { inner: Fr::one(), end: Fr::one() };
                 let zero = Fr::zero();
                 let second = match (dropped, length % 2) {
                     (true, 1) => Row { inner: zero, end: zero },
-                    (false, 1) => Row {
-                        inner: Fr::one(),
-                        end: zero,
-                    },
+                    (false, 1) => Row { inner: Fr::one(), end: zero },
                     _ => one,
                 };
                 [one, second]
@@ -248,10 +218,7 @@ impl Part {
                 let length = self.axes.last_length();
                 let [[a0, a1], [b0, b1]] = self.numerators().map(|p| p.last(length));
                 let weight = inverse * self.axes.weight_of_last_pairs();
-                [
-                    lambda * sums[0] - weight * (a1 * b1 - a0 * b0),
-                    lambda * sums[1] - weight * (a1 - a0) * (b1 - b0),
-                ]
+                [lambda * sums[0] - weight * (a1 * b1 - a0 * b0), lambda * sums[1] - weight * (a1 - a0) * (b1 - b0)]
             }
         }
     }
@@ -293,10 +260,7 @@ impl Part {
             State::InversesBelow { .. } => {
                 let mut p = self.numerators();
                 p.iter_mut().for_each(|p| p.fold(length, r));
-                Some(State::Inverses {
-                    t: [0, 1].map(|k: usize| folded(self, k, Fr::one())),
-                    p,
-                })
+                Some(State::Inverses { t: [0, 1].map(|k: usize| folded(self, k, Fr::one())), p })
             }
         };
         if let Some(state) = state {
@@ -304,11 +268,11 @@ impl Part {
         }
         let axes = self.axes.bits().len();
         self.axes.fold();
-        if self.axes.bits().len() < axes {
-            if let State::Inverses { p, .. } = &mut self.state {
-                // Rows are now entries of the axis before, each with the value of its one entry.
-                p.iter_mut().for_each(|p| p.inner = p.end);
-            }
+        if self.axes.bits().len() < axes
+            && let State::Inverses { p, .. } = &mut self.state
+        {
+            // Rows are now entries of the axis before, each with the value of its one entry.
+            p.iter_mut().for_each(|p| p.inner = p.end);
         }
         self.offset /= 2;
         while let Some((length, full)) = self.axes.short_rows() {
@@ -329,7 +293,7 @@ impl Part {
         };
         let length = self.axes.last_length();
         let p = p.map(|p| {
-            let entry = |i: usize| if (i + 1) % length == 0 { p.end } else { p.inner };
+            let entry = |i: usize| if (i + 1).is_multiple_of(length) { p.end } else { p.inner };
             (0..t[0].len()).map(entry).collect::<Vec<_>>()
         });
         for (t, p) in t.iter_mut().zip(&p) {
@@ -379,29 +343,13 @@ fn padding(lambda: Fr) -> Quad {
 impl Layer {
     pub fn new(below: Level, rho: &[Fr], lambda: Fr) -> Layer {
         let inverse = lambda.inverse().unwrap_or_else(Fr::zero);
-        let mut layer = Layer {
-            rho: rho.to_vec(),
-            lambda,
-            inverse,
-            parts: Vec::new(),
-            singles: BTreeMap::new(),
-        };
+        let mut layer = Layer { rho: rho.to_vec(), lambda, inverse, parts: Vec::new(), singles: BTreeMap::new() };
         for address in below.singles.keys().map(|address| address / 2).collect::<BTreeSet<_>>() {
-            let child = |k: u64| {
-                below
-                    .singles
-                    .get(&(2 * address + k))
-                    .copied()
-                    .unwrap_or((Fr::zero(), Fr::one()))
-            };
+            let child = |k: u64| below.singles.get(&(2 * address + k)).copied().unwrap_or((Fr::zero(), Fr::one()));
             let ((p0, q0), (p1, q1)) = (child(0), child(1));
             layer.singles.insert(address, [p0, p1 + lambda * q1, q0, q1]);
         }
-        layer.parts = below
-            .blocks
-            .into_iter()
-            .map(|block| Part::new(block, rho, inverse))
-            .collect();
+        layer.parts = below.blocks.into_iter().map(|block| Part::new(block, rho, inverse)).collect();
         layer.settle();
         layer
     }
@@ -436,9 +384,7 @@ impl Sumcheck for Layer {
         let mut sums = [Fr::zero(); 2];
         for (address, [low, high]) in self.single_pairs() {
             let weight = eq_at(rest, address);
-            sums.iter_mut()
-                .zip(pair(low, high))
-                .for_each(|(sum, part)| *sum += weight * part);
+            sums.iter_mut().zip(pair(low, high)).for_each(|(sum, part)| *sum += weight * part);
         }
         for part in &self.parts {
             let terms = part.round(self.lambda, self.inverse);
@@ -449,15 +395,9 @@ impl Sumcheck for Layer {
 
     fn bind(&mut self, r: Fr) {
         let fold = |[low, high]: [Quad; 2]| [0, 1, 2, 3].map(|k: usize| low[k] + r * (high[k] - low[k]));
-        self.singles = self
-            .single_pairs()
-            .into_iter()
-            .map(|(address, pair)| (address, fold(pair)))
-            .collect();
+        self.singles = self.single_pairs().into_iter().map(|(address, pair)| (address, fold(pair))).collect();
         self.rho.pop().expect("a variable is left");
-        self.parts
-            .iter_mut()
-            .for_each(|part| part.bind(r, self.lambda, self.inverse));
+        self.parts.iter_mut().for_each(|part| part.bind(r, self.lambda, self.inverse));
         self.settle();
     }
 

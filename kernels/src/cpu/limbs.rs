@@ -85,10 +85,7 @@ impl Planes {
 /// `sum_m weights[start + m] x[m]`; at most [`TERMS`] terms.
 #[inline]
 pub fn dot(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
-    assert!(
-        x.len() <= TERMS && start + x.len() <= weights.len(),
-        "a run of the weights"
-    );
+    assert!(x.len() <= TERMS && start + x.len() <= weights.len(), "a run of the weights");
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f")
@@ -136,11 +133,7 @@ pub fn dot_lanes(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
     std::array::from_fn(|k| {
         let plane = &weights.limbs[k * weights.stride + start..][..x.len()];
         // Limbs fit 32 bits; saying so lets the compiler use 32-bit products.
-        plane
-            .iter()
-            .zip(x)
-            .map(|(limb, x)| i64::from(*limb as i32) * i64::from(*x))
-            .sum()
+        plane.iter().zip(x).map(|(limb, x)| i64::from(*limb as i32) * i64::from(*x)).sum()
     })
 }
 
@@ -153,9 +146,7 @@ pub fn axpy_lanes(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
             x[..run.len()].copy_from_slice(run);
             for (lane, limb) in tile.iter_mut().zip(limbs) {
                 let limb = i64::from(*limb as i32);
-                lane.iter_mut()
-                    .zip(x)
-                    .for_each(|(lane, x)| *lane += limb * i64::from(x));
+                lane.iter_mut().zip(x).for_each(|(lane, x)| *lane += limb * i64::from(x));
             }
         }
     }

@@ -40,11 +40,7 @@ impl Point {
 
     #[inline(always)]
     pub fn negated_if(self, negative: bool) -> Point {
-        if negative {
-            Point { x: self.x, y: -self.y }
-        } else {
-            self
-        }
+        if negative { Point { x: self.x, y: -self.y } } else { self }
     }
 }
 
@@ -56,11 +52,7 @@ fn denominator(a: &Point, b: &Point) -> Fq {
         return difference;
     }
     // No point of the curve has order 2, so y is not 0 at a doubling.
-    if !a.is_infinity() && a == b {
-        a.y.double()
-    } else {
-        Fq::one()
-    }
+    if !a.is_infinity() && a == b { a.y.double() } else { Fq::one() }
 }
 
 /// `a + b` given the inverse of their denominator.
@@ -81,10 +73,7 @@ fn add(a: &Point, b: &Point, inverse: Fq) -> Point {
         return Scalar::INFINITY;
     };
     let x = slope.square() - a.x - b.x;
-    Point {
-        x,
-        y: slope * (a.x - x) - a.y,
-    }
+    Point { x, y: slope * (a.x - x) - a.y }
 }
 
 /// `a + b` alone, with an inversion of its own.
@@ -100,25 +89,14 @@ pub struct Scalar;
 
 impl Adder for Scalar {
     type Point = Point;
-    const INFINITY: Point = Point {
-        x: Fq::ZERO,
-        y: Fq::ZERO,
-    };
+    const INFINITY: Point = Point { x: Fq::ZERO, y: Fq::ZERO };
 
     fn load(point: &G1Affine) -> Point {
-        if point.is_zero() {
-            Self::INFINITY
-        } else {
-            Point { x: point.x, y: point.y }
-        }
+        if point.is_zero() { Self::INFINITY } else { Point { x: point.x, y: point.y } }
     }
 
     fn store(point: &Point) -> G1Affine {
-        if point.is_infinity() {
-            G1Affine::zero()
-        } else {
-            G1Affine::new_unchecked(point.x, point.y)
-        }
+        if point.is_infinity() { G1Affine::zero() } else { G1Affine::new_unchecked(point.x, point.y) }
     }
 
     fn add_all<'a>(
@@ -153,12 +131,7 @@ impl Adder for Scalar {
 
     fn double_all(points: &mut [Point]) {
         let old = points.to_vec();
-        Self::add_all(
-            old.len(),
-            |i| (&old[i], false),
-            |i| (&old[i], false),
-            |i, point| points[i] = point,
-        );
+        Self::add_all(old.len(), |i| (&old[i], false), |i| (&old[i], false), |i, point| points[i] = point);
     }
 
     fn negate(point: &Point) -> Point {

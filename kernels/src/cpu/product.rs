@@ -78,10 +78,7 @@ impl Pairs {
     /// See [`crate::Backend::pairs`].
     pub fn new(log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs {
         let full = |table: &Vec<Fr>| table.len() == 1 << log_length;
-        assert!(
-            tables.iter().all(|(a, b)| full(a) && full(b)),
-            "tables have 2^log_length values"
-        );
+        assert!(tables.iter().all(|(a, b)| full(a) && full(b)), "tables have 2^log_length values");
         Pairs { log_length, tables }
     }
 }

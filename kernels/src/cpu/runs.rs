@@ -21,10 +21,7 @@ fn in_lanes(count: usize) -> usize {
 /// Over pairs `(a[2i], a[2i + 1])` and likewise `b`, an odd end paired with the paddings:
 /// `sum_i w[i] (a1 b1 - a0 b0)` and `sum_i w[i] (a1 - a0) (b1 - b0)`; all `w` are 1 where `None`.
 pub fn pair_sums(a: &[Fr], b: &[Fr], paddings: [Fr; 2], weights: Option<&[Fr]>) -> [Fr; 2] {
-    assert!(
-        a.len() == b.len() && weights.is_none_or(|w| w.len() >= a.len().div_ceil(2)),
-        "runs of one length"
-    );
+    assert!(a.len() == b.len() && weights.is_none_or(|w| w.len() >= a.len().div_ceil(2)), "runs of one length");
     let done = in_lanes(a.len() / 2);
     let mut sums = [Fr::zero(); 2];
     #[cfg(target_arch = "x86_64")]
@@ -33,11 +30,7 @@ pub fn pair_sums(a: &[Fr], b: &[Fr], paddings: [Fr; 2], weights: Option<&[Fr]>) 
     }
     for (i, (a, b)) in a[2 * done..].chunks(2).zip(b[2 * done..].chunks(2)).enumerate() {
         let (a0, b0) = (a[0], b[0]);
-        let (a1, b1) = if a.len() == 2 {
-            (a[1], b[1])
-        } else {
-            (paddings[0], paddings[1])
-        };
+        let (a1, b1) = if a.len() == 2 { (a[1], b[1]) } else { (paddings[0], paddings[1]) };
         let terms = [a1 * b1 - a0 * b0, (a1 - a0) * (b1 - b0)];
         for (sum, term) in sums.iter_mut().zip(terms) {
             *sum += weights.map_or(term, |weights| weights[done + i] * term);
@@ -68,18 +61,12 @@ pub fn add_scaled(out: &mut [Fr], c: Fr, b: &[Fr]) {
     if done > 0 {
         fr_lanes::add_scaled(&mut out[..done], c, &b[..done]);
     }
-    out[done..]
-        .iter_mut()
-        .zip(&b[done..])
-        .for_each(|(out, b)| *out += c * b);
+    out[done..].iter_mut().zip(&b[done..]).for_each(|(out, b)| *out += c * b);
 }
 
 /// Neighbouring fractions `p / q` added: `p0 q1 + p1 q0`, `q0 q1`. An odd end stays as it is.
 pub fn merge_run(p: &[Fr], q: &[Fr], out_p: &mut [Fr], out_q: &mut [Fr]) {
-    assert!(
-        p.len() == q.len() && out_p.len() == p.len().div_ceil(2) && out_q.len() == out_p.len(),
-        "half as many"
-    );
+    assert!(p.len() == q.len() && out_p.len() == p.len().div_ceil(2) && out_q.len() == out_p.len(), "half as many");
     let done = in_lanes(p.len() / 2);
     #[cfg(target_arch = "x86_64")]
     if done > 0 {
@@ -87,10 +74,6 @@ pub fn merge_run(p: &[Fr], q: &[Fr], out_p: &mut [Fr], out_q: &mut [Fr]) {
     }
     let rest = out_p[done..].iter_mut().zip(&mut out_q[done..]);
     for ((out_p, out_q), (p, q)) in rest.zip(p[2 * done..].chunks(2).zip(q[2 * done..].chunks(2))) {
-        (*out_p, *out_q) = if p.len() == 2 {
-            (p[0] * q[1] + p[1] * q[0], q[0] * q[1])
-        } else {
-            (p[0], q[0])
-        };
+        (*out_p, *out_q) = if p.len() == 2 { (p[0] * q[1] + p[1] * q[0], q[0] * q[1]) } else { (p[0], q[0]) };
     }
 }

@@ -24,10 +24,8 @@ fn elements(count: usize, seed: u64) -> Vec<Fr> {
 
 /// Multiples of the generator, with equal, opposite and infinite ones close together.
 fn points(count: usize, seed: u64) -> Vec<G1Affine> {
-    let mut points: Vec<G1Affine> = elements(count, seed)
-        .iter()
-        .map(|x| (G1Affine::generator() * x).into_affine())
-        .collect();
+    let mut points: Vec<G1Affine> =
+        elements(count, seed).iter().map(|x| (G1Affine::generator() * x).into_affine()).collect();
     for i in (5..count).step_by(9) {
         points[i] = points[i - 1];
         points[i - 2] = -points[i - 3];
@@ -39,38 +37,18 @@ fn points(count: usize, seed: u64) -> Vec<G1Affine> {
 #[test]
 fn scalar_and_vector_additions_commit_alike() {
     let points = points(300, 1);
-    let values: Vec<i64> = elements(300, 2)
-        .iter()
-        .enumerate()
-        .map(|(i, x)| x.0.0[0] as i64 >> (i % 64))
-        .collect();
+    let values: Vec<i64> = elements(300, 2).iter().enumerate().map(|(i, x)| x.0.0[0] as i64 >> (i % 64)).collect();
     let ones = vec![1i16; 300];
     let pieces = [
-        Piece {
-            row: 0,
-            column: 0,
-            values: Ints::I64(&values),
-        },
-        Piece {
-            row: 1,
-            column: 0,
-            values: Ints::I16(&ones),
-        },
-        Piece {
-            row: 2,
-            column: 7,
-            values: Ints::I64(&[i64::MIN, i64::MAX, -1]),
-        },
+        Piece { row: 0, column: 0, values: Ints::I64(&values) },
+        Piece { row: 1, column: 0, values: Ints::I16(&ones) },
+        Piece { row: 2, column: 7, values: Ints::I64(&[i64::MIN, i64::MAX, -1]) },
     ];
     let slow = commit::commit_rows(&commit::Bases::scalar(&points), 3, &pieces);
     assert_eq!(slow, Cpu.commit_rows(&Cpu.prepare_bases(&points), 3, &pieces));
     assert_eq!(
         slow[1],
-        points
-            .iter()
-            .map(|point| point.into_group())
-            .sum::<ark_bls12_381::G1Projective>()
-            .into_affine()
+        points.iter().map(|point| point.into_group()).sum::<ark_bls12_381::G1Projective>().into_affine()
     );
 }
 
@@ -79,15 +57,9 @@ fn scalar_and_vector_additions_combine_alike() {
     let vectors = [points(40, 3), points(40, 4), points(40, 3)];
     let slices: Vec<&[G1Affine]> = vectors.iter().map(|vector| vector.as_slice()).collect();
     let mut scalars = elements(3, 5);
-    assert_eq!(
-        combine::combine_with::<Scalar>(&slices, &scalars),
-        Cpu.combine_rows(&slices, &scalars)
-    );
+    assert_eq!(combine::combine_with::<Scalar>(&slices, &scalars), Cpu.combine_rows(&slices, &scalars));
     scalars[2] = -scalars[0];
-    assert_eq!(
-        combine::combine_with::<Scalar>(&slices, &scalars),
-        Cpu.combine_rows(&slices, &scalars)
-    );
+    assert_eq!(combine::combine_with::<Scalar>(&slices, &scalars), Cpu.combine_rows(&slices, &scalars));
 }
 
 #[test]
@@ -96,17 +68,11 @@ fn limb_products_are_the_same_in_vectors() {
     let x: Vec<i16> = elements(77, 7).iter().map(|x| x.0.0[0] as i16).collect();
     let planes = limbs::Planes::new(&weights);
     for (start, length) in [(0, 77), (3, 8), (5, 1), (69, 8), (70, 7), (4, 0)] {
-        assert_eq!(
-            limbs::dot(&x[..length], &planes, start),
-            limbs::dot_lanes(&x[..length], &planes, start)
-        );
+        assert_eq!(limbs::dot(&x[..length], &planes, start), limbs::dot_lanes(&x[..length], &planes, start));
     }
     let limbs: Vec<_> = weights[..5].iter().map(limbs::limbs_of).collect();
     let rows: Vec<&[i16]> = (0..5).map(|k| &x[k..k + 37]).collect();
-    let (mut fast, mut slow) = (
-        [[[1; limbs::TILE]; limbs::LIMBS]; 3],
-        [[[1; limbs::TILE]; limbs::LIMBS]; 3],
-    );
+    let (mut fast, mut slow) = ([[[1; limbs::TILE]; limbs::LIMBS]; 3], [[[1; limbs::TILE]; limbs::LIMBS]; 3]);
     limbs::axpy(&rows, &limbs, &mut fast);
     limbs::axpy_lanes(&rows, &limbs, &mut slow);
     assert_eq!(fast, slow);
@@ -117,14 +83,8 @@ fn limbs_gather_to_what_they_came_from() {
     for x in elements(50, 8) {
         assert_eq!(limbs::gather(&limbs::limbs_of(&x)), x);
         assert_eq!(limbs::gather(&limbs::limbs_of(&x).map(|limb| -limb)), -x);
-        assert_eq!(
-            limbs::gather(&limbs::limbs_of(&x).map(|limb| limb << 30)),
-            x * Fr::from(1u64 << 30)
-        );
-        assert_eq!(
-            limbs::gather(&limbs::limbs_of(&x).map(|limb| -limb << 30)),
-            -x * Fr::from(1u64 << 30)
-        );
+        assert_eq!(limbs::gather(&limbs::limbs_of(&x).map(|limb| limb << 30)), x * Fr::from(1u64 << 30));
+        assert_eq!(limbs::gather(&limbs::limbs_of(&x).map(|limb| -limb << 30)), -x * Fr::from(1u64 << 30));
     }
     for extreme in [i64::MAX >> 1, i64::MIN >> 1] {
         let radix = Fr::from(1u64 << 32);
@@ -157,15 +117,10 @@ fn long_runs_are_short_runs_joined() {
             assert_eq!(runs::pair_sums(&a, &b, pads, weights), sums);
         }
         let half = length.div_ceil(2);
-        let (mut fast, mut slow) = (
-            [vec![Fr::zero(); half], vec![Fr::zero(); half]],
-            [vec![Fr::zero(); half], vec![Fr::zero(); half]],
-        );
+        let (mut fast, mut slow) =
+            ([vec![Fr::zero(); half], vec![Fr::zero(); half]], [vec![Fr::zero(); half], vec![Fr::zero(); half]]);
         runs::fold_run(&a, w[0], pads[0], &mut fast[0]);
-        slow[0]
-            .chunks_mut(7)
-            .zip(a.chunks(14))
-            .for_each(|(out, a)| runs::fold_run(a, w[0], pads[0], out));
+        slow[0].chunks_mut(7).zip(a.chunks(14)).for_each(|(out, a)| runs::fold_run(a, w[0], pads[0], out));
         assert_eq!(fast, slow);
         let [fast_p, fast_q] = &mut fast;
         runs::merge_run(&a, &b, fast_p, fast_q);
@@ -177,9 +132,7 @@ fn long_runs_are_short_runs_joined() {
         assert_eq!((&fast_p, &fast_q), (&slow_p, &slow_q));
         let (mut fast, mut slow) = (a.clone(), a.clone());
         runs::add_scaled(&mut fast, w[1], &b);
-        slow.chunks_mut(7)
-            .zip(b.chunks(7))
-            .for_each(|(out, b)| runs::add_scaled(out, w[1], b));
+        slow.chunks_mut(7).zip(b.chunks(7)).for_each(|(out, b)| runs::add_scaled(out, w[1], b));
         assert_eq!(fast, slow);
     }
 }

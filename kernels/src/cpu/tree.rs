@@ -13,14 +13,8 @@ use crate::{Block, Denominators, FractionTree, Numerators};
 
 /// The fractions of one block at one level.
 pub enum Fractions {
-    Leaves {
-        numerators: Numerators,
-        denominators: Denominators,
-    },
-    Nodes {
-        p: Vec<Fr>,
-        q: Vec<Fr>,
-    },
+    Leaves { numerators: Numerators, denominators: Denominators },
+    Nodes { p: Vec<Fr>, q: Vec<Fr> },
 }
 
 impl Fractions {
@@ -34,13 +28,7 @@ impl Fractions {
 
     /// Whether all numerators are 1.
     pub fn are_inverses(&self) -> bool {
-        matches!(
-            self,
-            Fractions::Leaves {
-                numerators: Numerators::One,
-                ..
-            }
-        )
+        matches!(self, Fractions::Leaves { numerators: Numerators::One, .. })
     }
 
     /// The numerators from a flat index on.
@@ -56,43 +44,30 @@ impl Fractions {
     /// Every `step`-th numerator from a flat index on.
     pub fn numerators_by(&self, from: usize, step: usize, out: &mut [Fr]) {
         match self {
-            Fractions::Leaves {
-                numerators: Numerators::One,
-                ..
-            } => out.fill(Fr::one()),
-            Fractions::Nodes { p: values, .. }
-            | Fractions::Leaves {
-                numerators: Numerators::Values(values),
-                ..
-            } => copy_by(&values[from..], step, out),
+            Fractions::Leaves { numerators: Numerators::One, .. } => out.fill(Fr::one()),
+            Fractions::Nodes { p: values, .. } | Fractions::Leaves { numerators: Numerators::Values(values), .. } => {
+                copy_by(&values[from..], step, out)
+            }
         }
     }
 
     /// Every `step`-th denominator from a flat index on.
     pub fn denominators_by(&self, from: usize, step: usize, out: &mut [Fr]) {
         match self {
-            Fractions::Leaves {
-                denominators: Denominators::Rows { rows, table },
-                ..
-            } => {
+            Fractions::Leaves { denominators: Denominators::Rows { rows, table }, .. } => {
                 let rows = rows[from..].iter().step_by(step);
-                out.iter_mut()
-                    .zip(rows)
-                    .for_each(|(out, row)| *out = table[*row as usize]);
+                out.iter_mut().zip(rows).for_each(|(out, row)| *out = table[*row as usize]);
             }
             Fractions::Nodes { q: values, .. }
-            | Fractions::Leaves {
-                denominators: Denominators::Values(values),
-                ..
-            } => copy_by(&values[from..], step, out),
+            | Fractions::Leaves { denominators: Denominators::Values(values), .. } => {
+                copy_by(&values[from..], step, out)
+            }
         }
     }
 }
 
 fn copy_by(values: &[Fr], step: usize, out: &mut [Fr]) {
-    out.iter_mut()
-        .zip(values.iter().step_by(step))
-        .for_each(|(out, value)| *out = *value);
+    out.iter_mut().zip(values.iter().step_by(step)).for_each(|(out, value)| *out = *value);
 }
 
 /// A block at one level: at `offset`, with at least one variable inside.
@@ -126,13 +101,7 @@ impl Level {
         let mut level = Level::default();
         for block in blocks {
             let size: usize = block.lengths.iter().product();
-            let Block {
-                offset,
-                lengths,
-                bits,
-                numerators,
-                denominators,
-            } = block;
+            let Block { offset, lengths, bits, numerators, denominators } = block;
             let values = match &denominators {
                 Denominators::Rows { rows, .. } => rows.len(),
                 Denominators::Values(values) => values.len(),
@@ -142,14 +111,8 @@ impl Level {
                 assert_eq!(values.len(), size, "one numerator a leaf");
             }
             let total: usize = bits.iter().sum();
-            assert!(
-                total <= n && offset % (1 << total) == 0,
-                "a block is aligned and lies in the tree"
-            );
-            assert!(
-                offset >> total < 1 << (n - total),
-                "a block is aligned and lies in the tree"
-            );
+            assert!(total <= n && offset % (1 << total) == 0, "a block is aligned and lies in the tree");
+            assert!(offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
             // Joined axes make long rows; the points are of no account here.
             let points = bits.iter().map(|_| None).collect();
             let axes = Axes::new(&lengths, &bits, points, Fr::one());
@@ -157,10 +120,7 @@ impl Level {
                 offset,
                 lengths: axes.lengths(),
                 bits: axes.bits(),
-                fractions: Fractions::Leaves {
-                    numerators,
-                    denominators,
-                },
+                fractions: Fractions::Leaves { numerators, denominators },
             });
         }
         level
@@ -182,11 +142,7 @@ impl Level {
         let mut level = Level::default();
         for (address, fraction) in &self.singles {
             if address % 2 == 0 {
-                let other = self
-                    .singles
-                    .get(&(address + 1))
-                    .copied()
-                    .unwrap_or((Fr::zero(), Fr::one()));
+                let other = self.singles.get(&(address + 1)).copied().unwrap_or((Fr::zero(), Fr::one()));
                 level.singles.insert(address / 2, merge(*fraction, other));
             } else if !self.singles.contains_key(&(address - 1)) {
                 level.singles.insert(address / 2, *fraction);
@@ -243,11 +199,7 @@ fn sum_pairs(fractions: &Fractions, rows: usize, length: usize) -> (Vec<Fr>, Vec
             parts.for_each_init(Vec::new, |children, (c, (p, q))| part(row, c * TASK, p, q, children));
         }
     } else {
-        let rows = p
-            .par_chunks_mut(half)
-            .zip(q.par_chunks_mut(half))
-            .enumerate()
-            .with_min_len(TASK / half);
+        let rows = p.par_chunks_mut(half).zip(q.par_chunks_mut(half)).enumerate().with_min_len(TASK / half);
         rows.for_each_init(Vec::new, |children, (row, (p, q))| part(row, 0, p, q, children));
     }
     (p, q)
@@ -263,10 +215,7 @@ impl Tree {
         }
         levels.reverse();
         let root = levels[0].singles.get(&0).copied().unwrap_or((Fr::zero(), Fr::one()));
-        Tree {
-            root,
-            levels: levels.into_iter().map(Some).collect(),
-        }
+        Tree { root, levels: levels.into_iter().map(Some).collect() }
     }
 }
 

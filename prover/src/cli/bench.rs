@@ -44,7 +44,7 @@ impl Bench {
         verify(&bytes, &receipt)?;
         let verify_s = start.elapsed().as_secs_f64();
         let cores = rayon::current_num_threads();
-        let unit = cost::measure(&Cpu::default());
+        let unit = cost::measure(&Cpu);
         let cost = Cost::of(&session::plan(&card, &statement)?);
         let floor_s = cost.floor(&unit, cores);
         let report = serde_json::json!({

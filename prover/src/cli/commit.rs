@@ -57,11 +57,13 @@ impl Settings {
         }
         eprintln!("quantising and calibrating {}", model.name);
         let (mut card, columns) = quantise(model, &Options { chunk_log, context: self.context, ..Options::default() })?;
-        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);
-        let secret = session::commit(&Cpu::default(), &mut card, &columns, Blinding::new(&session::digest(&columns))?, &|done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        })?;
+        let bar = ProgressBar::new(0)
+            .with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);
+        let secret =
+            session::commit(&Cpu, &mut card, &columns, Blinding::new(&session::digest(&columns))?, &|done, all| {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+            })?;
         bar.finish_and_clear();
         Ok((card, columns, secret))
     }
@@ -77,9 +79,16 @@ impl Commit {
         files::write(&self.out.join("model.card"), &bytes, Readers::All)?;
         let (fingerprint, seconds) = (hex(&card.fingerprint()), start.elapsed().as_secs_f64());
         if self.json {
-            println!("{}", serde_json::json!({ "model": card.name, "fingerprint": fingerprint, "card_bytes": bytes.len(), "commit_s": seconds, "peak_bytes": peak_bytes() }));
+            println!(
+                "{}",
+                serde_json::json!({ "model": card.name, "fingerprint": fingerprint, "card_bytes": bytes.len(), "commit_s": seconds, "peak_bytes": peak_bytes() })
+            );
         } else {
-            println!("model {}\nfingerprint {fingerprint}\ncard {} bytes\ncommitted in {seconds:.1} s", card.name, bytes.len());
+            println!(
+                "model {}\nfingerprint {fingerprint}\ncard {} bytes\ncommitted in {seconds:.1} s",
+                card.name,
+                bytes.len()
+            );
         }
         Ok(())
     }

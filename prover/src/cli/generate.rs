@@ -39,24 +39,47 @@ impl Generate {
 pub fn columns(card: &Card, model: &Model) -> Result<Columns> {
     let shape = &model.shape;
     let same = [
-        (card.layers, shape.layers), (card.width, shape.width), (card.kv_heads, shape.kv_heads), (card.group, shape.heads / shape.kv_heads),
-        (card.pairs, shape.head_dim / 2), (card.hidden, shape.hidden), (card.vocabulary, shape.vocabulary),
+        (card.layers, shape.layers),
+        (card.width, shape.width),
+        (card.kv_heads, shape.kv_heads),
+        (card.group, shape.heads / shape.kv_heads),
+        (card.pairs, shape.head_dim / 2),
+        (card.hidden, shape.hidden),
+        (card.vocabulary, shape.vocabulary),
     ];
     if same.iter().any(|&(card, model)| card as usize != model) || card.tied != shape.tied {
-        bail!("the card {:?} is of a model of another shape than {:?}; give the model it was made from", card.name, model.name);
+        bail!(
+            "the card {:?} is of a model of another shape than {:?}; give the model it was made from",
+            card.name,
+            model.name
+        );
     }
     if card.tokenizer != model.tokenizer.digest() {
-        bail!("the card {:?} is of a model with another tokenizer than {:?}; give the model it was made from", card.name, model.name);
+        bail!(
+            "the card {:?} is of a model with another tokenizer than {:?}; give the model it was made from",
+            card.name,
+            model.name
+        );
     }
     Ok(weights(model, card)?)
 }
 
 /// The prompt's tokens and the answer's, streamed as text to stdout (`shown`) or stderr.
-pub fn answer(card: &Card, model: &Model, columns: &Columns, prompt: &Prompt, shown: bool) -> Result<(Vec<u32>, Vec<u32>)> {
+pub fn answer(
+    card: &Card,
+    model: &Model,
+    columns: &Columns,
+    prompt: &Prompt,
+    shown: bool,
+) -> Result<(Vec<u32>, Vec<u32>)> {
     let tokens = prompt.encode(model)?;
     let most = prompt.max_tokens as usize;
     if tokens.len() + most > card.context as usize {
-        bail!("the prompt has {} tokens and the answer up to {most}, more than the card's {}; shorten one of them", tokens.len(), card.context);
+        bail!(
+            "the prompt has {} tokens and the answer up to {most}, more than the card's {}; shorten one of them",
+            tokens.len(),
+            card.context
+        );
     }
     let mut stream = model.tokenizer.stream();
     let show = |text: &str| {

@@ -55,8 +55,20 @@ fn print_card(card: &Card, bytes: usize) {
     println!("card         {bytes} bytes, version 1, {:?}", card.architecture);
     println!("name         {}", card.name);
     println!("fingerprint  {}", hex(&card.fingerprint()));
-    println!("shape        {} layers, width {}, {} x {} heads of {}, hidden {}, vocabulary {}", card.layers, card.width, card.kv_heads, card.group, 2 * card.pairs, card.hidden, card.vocabulary);
-    println!("context      {} tokens; tied {}, biases {}, rotary base {}, epsilon {}", card.context, card.tied, card.biases, card.rotary_base, card.epsilon);
+    println!(
+        "shape        {} layers, width {}, {} x {} heads of {}, hidden {}, vocabulary {}",
+        card.layers,
+        card.width,
+        card.kv_heads,
+        card.group,
+        2 * card.pairs,
+        card.hidden,
+        card.vocabulary
+    );
+    println!(
+        "context      {} tokens; tied {}, biases {}, rotary base {}, epsilon {}",
+        card.context, card.tied, card.biases, card.rotary_base, card.epsilon
+    );
     println!("tokenizer    {}", hex(&card.tokenizer));
     println!("commitments  {} chunks of 2^{} x 2^{}", card.commitments.len(), card.chunk_log, card.chunk_log);
     for (name, bits) in card.precision.fields() {
@@ -66,7 +78,12 @@ fn print_card(card: &Card, bytes: usize) {
 
 fn print_plan(plan: &Plan) {
     let program = &plan.program;
-    let axes = |axes: &[usize]| axes.iter().map(|&axis| format!("{}:{}", program.axes[axis].name, program.axes[axis].length)).collect::<Vec<_>>().join(" ");
+    let axes = |axes: &[usize]| {
+        axes.iter()
+            .map(|&axis| format!("{}:{}", program.axes[axis].name, program.axes[axis].length))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     println!("\ncolumns (chunk, offset, bits)");
     for (column, place) in program.columns.iter().zip(&plan.places) {
         let origin = match column.origin {
@@ -74,7 +91,15 @@ fn print_plan(plan: &Plan) {
             Origin::Witness(_) => "witness",
             Origin::Multiplicity(_) => "multiplicity",
         };
-        println!("  {:28} {origin:12} ({}, {}, {}) [{}]{}", column.name, place.chunk, place.offset, place.bits, axes(&column.axes), if column.causal { " causal" } else { "" });
+        println!(
+            "  {:28} {origin:12} ({}, {}, {}) [{}]{}",
+            column.name,
+            place.chunk,
+            place.offset,
+            place.bits,
+            axes(&column.axes),
+            if column.causal { " causal" } else { "" }
+        );
     }
     println!("products");
     for product in &program.products {
@@ -89,7 +114,10 @@ fn print_plan(plan: &Plan) {
         println!("  {:28} [{}]", zero.name, axes(&zero.axes));
     }
     let cost = Costs::of(plan);
-    println!("leaves 2^{} ({} true), chunks {} + {}, proof about {} bytes", plan.leaf_bits, cost.leaves, plan.model_chunks, plan.witness_chunks, cost.proof_bytes);
+    println!(
+        "leaves 2^{} ({} true), chunks {} + {}, proof about {} bytes",
+        plan.leaf_bits, cost.leaves, plan.model_chunks, plan.witness_chunks, cost.proof_bytes
+    );
 }
 
 #[derive(Args)]
@@ -113,7 +141,7 @@ impl Cost {
         }
         let plan = session::plan(&card, &Statement::new(&card, vec![0; self.length], self.length - self.outputs)?)?;
         let cost = Costs::of(&plan);
-        let unit = cost::measure(&Cpu::default());
+        let unit = cost::measure(&Cpu);
         let cores = rayon::current_num_threads();
         println!("proof        about {} bytes", cost.proof_bytes);
         println!("memory       about {} MiB", cost.memory_bytes >> 20);
@@ -121,7 +149,12 @@ impl Cost {
         println!("products     {}, and {} of small integers", cost.products, cost.small_products);
         println!("additions    {}", cost.additions);
         println!("Miller loops {}", cost.miller_loops);
-        println!("unit costs   product {:.1} ns, addition {:.0} ns, Miller loop {:.0} us", unit.product * 1e9, unit.addition * 1e9, unit.miller_loop * 1e6);
+        println!(
+            "unit costs   product {:.1} ns, addition {:.0} ns, Miller loop {:.0} us",
+            unit.product * 1e9,
+            unit.addition * 1e9,
+            unit.miller_loop * 1e6
+        );
         println!("floor        {:.1} s on {cores} cores", cost.floor(&unit, cores));
         Ok(())
     }

@@ -42,7 +42,8 @@ impl Prove {
     pub fn run(self) -> Result<()> {
         let (card, model) = (read_card(&self.card)?, load(&self.model)?);
         let path = secret_path(&self.card, self.secret.as_ref());
-        let secret = Secret::parse(&files::read(&path, MAX_BYTES)?, &card).with_context(|| path.display().to_string())?;
+        let secret =
+            Secret::parse(&files::read(&path, MAX_BYTES)?, &card).with_context(|| path.display().to_string())?;
         let columns = columns(&card, &model)?;
         if session::digest(&columns) != secret.weights {
             return Err(session::SessionError::OtherWeights.into());
@@ -57,13 +58,22 @@ impl Prove {
         files::write(&self.out, &receipt, Readers::All)?;
         if self.json {
             let cores = rayon::current_num_threads();
-            let floor_s = Cost::of(&session::plan(&card, &statement)?).floor(&cost::measure(&Cpu::default()), cores);
-            println!("{}", serde_json::json!({
-                "model": card.name, "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
-                "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "peak_bytes": peak_bytes(),
-            }));
+            let floor_s = Cost::of(&session::plan(&card, &statement)?).floor(&cost::measure(&Cpu), cores);
+            println!(
+                "{}",
+                serde_json::json!({
+                    "model": card.name, "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
+                    "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "peak_bytes": peak_bytes(),
+                })
+            );
         } else {
-            eprintln!("proved {} tokens after {} in {prove_s:.1} s: {} bytes in {}", output.len(), prompt.len(), receipt.len(), self.out.display());
+            eprintln!(
+                "proved {} tokens after {} in {prove_s:.1} s: {} bytes in {}",
+                output.len(),
+                prompt.len(),
+                receipt.len(),
+                self.out.display()
+            );
         }
         Ok(())
     }
@@ -78,7 +88,7 @@ pub fn receipt(card: &Card, columns: &Columns, secret: &Secret, statement: &Stat
     let bar = ProgressBar::new(steps as u64).with_style(style);
     let timings = std::cell::RefCell::new((Instant::now(), String::new()));
     let verbose = std::env::var_os("ZKLLM_TIMINGS").is_some();
-    let receipt = session::receipt(&Cpu::default(), card, columns, secret, statement, Blinding::new(&secret.weights)?, &|step| {
+    let receipt = session::receipt(&Cpu, card, columns, secret, statement, Blinding::new(&secret.weights)?, &|step| {
         bar.set_message(step.to_string());
         bar.inc(1);
         if verbose {

@@ -46,7 +46,10 @@ impl Verify {
             }
             Err(refusal) => {
                 if self.json {
-                    println!("{}", serde_json::json!({ "verdict": "refused", "code": refusal.code(), "verify_s": seconds }));
+                    println!(
+                        "{}",
+                        serde_json::json!({ "verdict": "refused", "code": refusal.code(), "verify_s": seconds })
+                    );
                 } else {
                     println!("refused: {refusal}");
                 }
@@ -60,10 +63,13 @@ impl Verify {
         let (prompt, answer) = statement.tokens().split_at(statement.prompt_length());
         let fingerprint = hex(verified.fingerprint());
         if self.json {
-            println!("{}", serde_json::json!({
-                "verdict": "proved", "code": "proved", "model": verified.name(), "fingerprint": fingerprint, "tokens": statement.tokens(),
-                "prompt_len": statement.prompt_length(), "verify_s": seconds,
-            }));
+            println!(
+                "{}",
+                serde_json::json!({
+                    "verdict": "proved", "code": "proved", "model": verified.name(), "fingerprint": fingerprint, "tokens": statement.tokens(),
+                    "prompt_len": statement.prompt_length(), "verify_s": seconds,
+                })
+            );
             return;
         }
         println!("proved in {seconds:.2} s");
@@ -80,7 +86,9 @@ impl Verify {
                 Err(error) => eprintln!("zkllm: {error:#}"),
             }
         }
-        println!("Every token of the answer is the arg max of the committed model's integer inference on all tokens before it.");
+        println!(
+            "Every token of the answer is the arg max of the committed model's integer inference on all tokens before it."
+        );
         println!("Not proved: where the weights come from, what the name says, and that the answer is true.");
     }
 }

@@ -28,7 +28,13 @@ pub struct Commitments {
 }
 
 /// Commits to the matrix made of `pieces`.
-pub fn commit_chunk<B: Backend>(backend: &B, bases: &B::Bases, generators: &Generators, pieces: &[Piece], rho: Fr) -> Committed {
+pub fn commit_chunk<B: Backend>(
+    backend: &B,
+    bases: &B::Bases,
+    generators: &Generators,
+    pieces: &[Piece],
+    rho: Fr,
+) -> Committed {
     let rows = backend.commit_rows(bases, generators.g1.len(), pieces);
     let commitment = tier2::commit_rows(&rows, generators, rho);
     Committed { rows, rho, commitment }

@@ -1,6 +1,6 @@
 //! Decides how the secret side of a card is kept: rows, blindings, and which weights they belong to.
 
-use super::{Committed, Commitments};
+use super::{Commitments, Committed};
 use ark_bls12_381::Fr;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use zkllm_verifier::card::Card;
@@ -49,7 +49,10 @@ impl Secret {
     /// Reads the secret side of `card`. Our own file, mode 600: points are read without subgroup checks, and a wrong one
     /// makes a proof that does not verify.
     pub fn parse(bytes: &[u8], card: &Card) -> Result<Self, StoreError> {
-        let rest = bytes.strip_prefix(MAGIC).and_then(|rest| rest.strip_prefix(&VERSION.to_le_bytes())).ok_or(StoreError::Malformed)?;
+        let rest = bytes
+            .strip_prefix(MAGIC)
+            .and_then(|rest| rest.strip_prefix(&VERSION.to_le_bytes()))
+            .ok_or(StoreError::Malformed)?;
         let (fingerprint, rest) = rest.split_first_chunk::<32>().ok_or(StoreError::Malformed)?;
         if *fingerprint != card.fingerprint() {
             return Err(StoreError::OtherCard);

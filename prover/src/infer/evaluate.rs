@@ -1,8 +1,8 @@
 //! Decides the value of a sum on a slice: its terms gathered by tables of offsets, in 64 bits where they suffice.
 
+use super::InferError;
 use super::execute::Executor;
 use super::tensor::{Cells, Ints, Tensor};
-use super::InferError;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,7 +34,9 @@ impl Values {
     pub fn map(self, narrow: impl Fn(i64) -> i64 + Sync, wide: impl Fn(i128) -> i128) -> Option<Vec<i64>> {
         match self {
             Values::Narrow(mut values) => {
-                values.par_chunks_mut(GRAIN).for_each(|values| values.iter_mut().for_each(|value| *value = narrow(*value)));
+                values
+                    .par_chunks_mut(GRAIN)
+                    .for_each(|values| values.iter_mut().for_each(|value| *value = narrow(*value)));
                 Some(values)
             }
             Values::Wide(values) => values.into_iter().map(|value| i64::try_from(wide(value)).ok()).collect(),
@@ -93,7 +95,9 @@ impl Executor {
         let bound = parts.iter().try_fold(sum.constant.unsigned_abs(), |bound, part| {
             bound.checked_add(part.coefficient.unsigned_abs().checked_mul(part.tensor.magnitude)?)
         });
-        let bound = bound.filter(|bound| *bound < WIDE).ok_or_else(|| InferError::Overflow { site: site.to_string(), bits: 126 })?;
+        let bound = bound
+            .filter(|bound| *bound < WIDE)
+            .ok_or_else(|| InferError::Overflow { site: site.to_string(), bits: 126 })?;
         let lengths: Vec<usize> = axes.iter().map(|&axis| self.slice[axis].len()).collect();
         let count = lengths.iter().product();
         if bound < NARROW {
@@ -102,11 +106,19 @@ impl Executor {
                 let offsets = self.offsets(site, part, axes)?;
                 match &part.tensor.cells {
                     Cells::Ints(ints) => match &**ints {
-                        Ints::I16(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * i64::from(cell)),
-                        Ints::I32(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * i64::from(cell)),
-                        Ints::I64(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell),
+                        Ints::I16(cells) => gather(&mut values, cells, offsets, |sum, cell| {
+                            *sum += part.coefficient as i64 * i64::from(cell)
+                        }),
+                        Ints::I32(cells) => gather(&mut values, cells, offsets, |sum, cell| {
+                            *sum += part.coefficient as i64 * i64::from(cell)
+                        }),
+                        Ints::I64(cells) => {
+                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell)
+                        }
                     },
-                    Cells::Wide(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell as i64),
+                    Cells::Wide(cells) => {
+                        gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell as i64)
+                    }
                 }
             }
             Ok(Values::Narrow(values))
@@ -116,11 +128,19 @@ impl Executor {
                 let offsets = self.offsets(site, part, axes)?;
                 match &part.tensor.cells {
                     Cells::Ints(ints) => match &**ints {
-                        Ints::I16(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell)),
-                        Ints::I32(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell)),
-                        Ints::I64(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell)),
+                        Ints::I16(cells) => {
+                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell))
+                        }
+                        Ints::I32(cells) => {
+                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell))
+                        }
+                        Ints::I64(cells) => {
+                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell))
+                        }
                     },
-                    Cells::Wide(cells) => gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * cell),
+                    Cells::Wide(cells) => {
+                        gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * cell)
+                    }
                 }
             }
             Ok(Values::Wide(values))
@@ -140,7 +160,8 @@ impl Executor {
             Source::Below(list) => Arc::new(self.below(list, &term.index)),
         };
         let slots: Vec<_> = term.index.iter().filter_map(slot).collect();
-        let tensor = if slots.len() == term.index.len() { tensor } else { Arc::new(self.reduce(site, &tensor, &term.index)?) };
+        let tensor =
+            if slots.len() == term.index.len() { tensor } else { Arc::new(self.reduce(site, &tensor, &term.index)?) };
         Ok(Part { coefficient: term.coefficient, tensor, slots })
     }
 
@@ -153,7 +174,12 @@ impl Executor {
         let (rows, columns) = (range(0), range(1));
         let values = rows.clone().flat_map(|row| columns.clone().map(move |column| (row, column)));
         let values: Vec<i16> = values.map(|(row, column)| i16::from(column < self.lists[list][row])).collect();
-        Tensor { axes: vec![0; 2], ranges: vec![rows, columns], cells: Cells::Ints(Arc::new(Ints::I16(values))), magnitude: 1 }
+        Tensor {
+            axes: vec![0; 2],
+            ranges: vec![rows, columns],
+            cells: Cells::Ints(Arc::new(Ints::I16(values))),
+            magnitude: 1,
+        }
     }
 
     /// The tensor summed over its slots `All` and `Before`; the others stay, in their order.
@@ -179,7 +205,8 @@ impl Executor {
                 // Lists may read anywhere, so the whole slot is kept; what follows the reader is cut to the slice.
                 Index::Pick(axis, list) => {
                     let picked = &self.lists[*list][self.slice[*axis].clone()];
-                    let (least, most) = (picked.iter().min().copied().unwrap_or(0), picked.iter().max().map_or(0, |most| most + 1));
+                    let (least, most) =
+                        (picked.iter().min().copied().unwrap_or(0), picked.iter().max().map_or(0, |most| most + 1));
                     if least < range.start || most > range.end {
                         return Err(unsupported(site, "a list reaches outside its tensor"));
                     }
@@ -200,7 +227,10 @@ impl Executor {
             return Err(InferError::Overflow { site: site.to_string(), bits: 126 });
         }
         fn total<T: Copy + Into<i128> + Sync>(cells: &[T], kept: &[usize], summed: &[usize]) -> Vec<i128> {
-            kept.par_iter().with_min_len(64).map(|start| summed.iter().map(|offset| cells[start + offset].into()).sum()).collect()
+            kept.par_iter()
+                .with_min_len(64)
+                .map(|start| summed.iter().map(|offset| cells[start + offset].into()).sum())
+                .collect()
         }
         let values = match &tensor.cells {
             Cells::Ints(ints) => match &**ints {
@@ -212,7 +242,11 @@ impl Executor {
         };
         let axes: Vec<AxisId> = index.iter().filter_map(slot).map(|(axis, _)| axis).collect();
         let largest = values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
-        let values = if largest < NARROW { Values::Narrow(values.into_iter().map(|v| v as i64).collect()) } else { Values::Wide(values) };
+        let values = if largest < NARROW {
+            Values::Narrow(values.into_iter().map(|v| v as i64).collect())
+        } else {
+            Values::Wide(values)
+        };
         Ok(values.into_tensor(&axes, ranges))
     }
 
@@ -268,7 +302,10 @@ impl Executor {
         let strides = part.tensor.strides();
         let mut offsets: Vec<Vec<usize>> = axes.iter().map(|&axis| vec![0; self.slice[axis].len()]).collect();
         for (slot, &(reader, list)) in part.slots.iter().enumerate() {
-            let place = axes.iter().position(|&axis| axis == reader).ok_or_else(|| unsupported(site, "a term reads an axis that its reader lacks"))?;
+            let place = axes
+                .iter()
+                .position(|&axis| axis == reader)
+                .ok_or_else(|| unsupported(site, "a term reads an axis that its reader lacks"))?;
             let own = &part.tensor.ranges[slot];
             for (offset, index) in offsets[place].iter_mut().zip(self.slice[reader].clone()) {
                 let index = list.map_or(index, |list| self.lists[list][index]);
@@ -315,7 +352,12 @@ pub(super) fn unsupported(site: &str, what: &'static str) -> InferError {
 }
 
 /// `add(values[i], cells[offset of i])` for every index, row major over the lengths of `offsets`.
-fn gather<V: Send, C: Copy + Sync>(values: &mut [V], cells: &[C], mut offsets: Vec<Vec<usize>>, add: impl Fn(&mut V, C) + Sync) {
+fn gather<V: Send, C: Copy + Sync>(
+    values: &mut [V],
+    cells: &[C],
+    mut offsets: Vec<Vec<usize>>,
+    add: impl Fn(&mut V, C) + Sync,
+) {
     // Short trailing axes become one, so that the inner loop is long.
     while offsets.len() > 1 && offsets[offsets.len() - 1].len() * offsets[offsets.len() - 2].len() <= 1 << 12 {
         let (last, before) = (offsets.pop().unwrap_or_default(), offsets.pop().unwrap_or_default());

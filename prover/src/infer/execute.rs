@@ -61,11 +61,14 @@ impl Executor {
                     let values = model.column(&column.name);
                     let found = values.map_or(0, |values| values.len());
                     let values = values.filter(|values| values.len() == expected);
-                    let values = values.ok_or_else(|| InferError::Column { name: column.name.clone(), expected, found })?;
+                    let values =
+                        values.ok_or_else(|| InferError::Column { name: column.name.clone(), expected, found })?;
                     Tensor::shared(&column.axes, ranges, values.clone())
                 }
                 // Made whole at once, by the slices.
-                _ if local[id] || !needed[id] => Tensor::shared(&column.axes, vec![0..0; column.axes.len()], Arc::new(Ints::zeros(0))),
+                _ if local[id] || !needed[id] => {
+                    Tensor::shared(&column.axes, vec![0..0; column.axes.len()], Arc::new(Ints::zeros(0)))
+                }
                 _ => Tensor::shared(&column.axes, ranges, Arc::new(Ints::zeros(expected))),
             };
             columns.push(Arc::new(tensor));
@@ -79,7 +82,12 @@ impl Executor {
             rotations: Vec::new(),
             prefixes: Vec::new(),
             program: Arc::new(program),
-            columns, needed, local, slice, products, digits,
+            columns,
+            needed,
+            local,
+            slice,
+            products,
+            digits,
         })
     }
 
@@ -103,7 +111,11 @@ impl Executor {
 
     /// Computes every column on the positions `times` of the causal pair's axis, given all positions before.
     /// After each layer, and after each segment without layers, `after(executor, segment)` is called.
-    pub(super) fn run_slice(&mut self, times: Option<Range<usize>>, mut after: impl FnMut(&mut Self, usize) -> Result<(), InferError>) -> Result<(), InferError> {
+    pub(super) fn run_slice(
+        &mut self,
+        times: Option<Range<usize>>,
+        mut after: impl FnMut(&mut Self, usize) -> Result<(), InferError>,
+    ) -> Result<(), InferError> {
         if let Some(times) = times {
             for (t, u) in self.structure.pairs.clone() {
                 self.slice[u] = 0..times.end;
@@ -182,7 +194,8 @@ impl Executor {
             }
             Rule::Output { table, of, output } => {
                 let rows = self.sum(name, of, axes)?;
-                let column = &self.tables[*table].get(*output).ok_or_else(|| unsupported(name, "its table lacks an output"))?;
+                let column =
+                    &self.tables[*table].get(*output).ok_or_else(|| unsupported(name, "its table lacks an output"))?;
                 let value = |place: usize| {
                     let row = rows.get(place);
                     let known = usize::try_from(row).ok().and_then(|row| column.get(row).copied());
@@ -205,7 +218,11 @@ impl Executor {
                         return Err(InferError::Divisor { site: name.clone() });
                     }
                     let narrow = i64::try_from(n).is_ok_and(|n| n.unsigned_abs() < 1 << 60) && d < 1 << 60;
-                    let quotient = if narrow { i128::from((2 * n as i64 + d as i64).div_euclid(2 * d as i64)) } else { (2 * n + d).div_euclid(2 * d) };
+                    let quotient = if narrow {
+                        i128::from((2 * n as i64 + d as i64).div_euclid(2 * d as i64))
+                    } else {
+                        (2 * n + d).div_euclid(2 * d)
+                    };
                     i64::try_from(quotient).map_err(|_| too_wide())
                 };
                 (0..numerator.len()).map(divide).collect::<Result<Vec<_>, _>>()?
@@ -228,12 +245,20 @@ impl Executor {
     }
 
     /// The maximum over the indices of `over` that exist for the row.
-    fn row_max(&mut self, name: &str, axes: &[AxisId], of: &zkllm_verifier::program::Sum, over: AxisId, shift: u32) -> Result<Vec<i64>, InferError> {
+    fn row_max(
+        &mut self,
+        name: &str,
+        axes: &[AxisId],
+        of: &zkllm_verifier::program::Sum,
+        over: AxisId,
+        shift: u32,
+    ) -> Result<Vec<i64>, InferError> {
         let too_wide = || InferError::Overflow { site: name.to_string(), bits: 63 };
         let values = floor(self.sum(name, of, &[axes, &[over]].concat())?, shift).ok_or_else(too_wide)?;
         let count = self.slice[over].len().max(1);
         let later = self.structure.later(over).and_then(|t| axes.iter().position(|&axis| axis == t));
-        let inner: usize = later.map_or(1, |place| axes[place + 1..].iter().map(|&axis| self.slice[axis].len()).product());
+        let inner: usize =
+            later.map_or(1, |place| axes[place + 1..].iter().map(|&axis| self.slice[axis].len()).product());
         let top = |(row, values): (usize, &[i64])| {
             let exist = later.map_or(count, |place| {
                 let t = &self.slice[axes[place]];
@@ -253,7 +278,9 @@ impl Executor {
 
     fn observe(&mut self, column: ColumnId, values: &Values) {
         let ends = match values {
-            Values::Narrow(values) => values.iter().min().zip(values.iter().max()).map(|(a, b)| (i128::from(*a), i128::from(*b))),
+            Values::Narrow(values) => {
+                values.iter().min().zip(values.iter().max()).map(|(a, b)| (i128::from(*a), i128::from(*b)))
+            }
             Values::Wide(values) => values.iter().min().zip(values.iter().max()).map(|(a, b)| (*a, *b)),
         };
         if let Some((least, greatest)) = ends {

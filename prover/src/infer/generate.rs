@@ -1,7 +1,7 @@
 //! Decides which tokens a model answers: the greedy ones, the lowest index among equals.
 
-use super::execute::Executor;
 use super::evaluate::unsupported;
+use super::execute::Executor;
 use super::tensor::Cells;
 use super::{Columns, InferError};
 use std::ops::ControlFlow;
@@ -15,18 +15,23 @@ impl Executor {
     /// # Errors
     /// `Unsupported` for a program without an output head.
     pub fn greedy(&mut self) -> Result<Vec<u32>, InferError> {
-        let head = self.structure.head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
+        let head =
+            self.structure.head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
         let count = self.slice[head.vocabulary].len();
         let logits = self.product(head.logits)?;
         let best = |row: usize, value: &dyn Fn(usize) -> i128| {
-            let beats = |best: usize, index: usize| if value(row * count + index) > value(row * count + best) { index } else { best };
+            let beats = |best: usize, index: usize| {
+                if value(row * count + index) > value(row * count + best) { index } else { best }
+            };
             (1..count).fold(0, beats) as u32
         };
         let rows = self.slice[head.output].len();
-        Ok((0..rows).map(|row| match &logits.cells {
-            Cells::Ints(ints) => best(row, &|index| i128::from(ints.get(index))),
-            Cells::Wide(values) => best(row, &|index| values[index]),
-        }).collect())
+        Ok((0..rows)
+            .map(|row| match &logits.cells {
+                Cells::Ints(ints) => best(row, &|index| i128::from(ints.get(index))),
+                Cells::Wide(values) => best(row, &|index| values[index]),
+            })
+            .collect())
     }
 }
 
@@ -35,7 +40,14 @@ impl Executor {
 ///
 /// # Errors
 /// `Refused` if prompt and answer do not fit the card, and what [`Executor`] refuses.
-pub fn generate(card: &Card, columns: &Columns, prompt: &[u32], most: usize, stop: &[u32], mut on_token: impl FnMut(u32) -> ControlFlow<()>) -> Result<Vec<u32>, InferError> {
+pub fn generate(
+    card: &Card,
+    columns: &Columns,
+    prompt: &[u32],
+    most: usize,
+    stop: &[u32],
+    mut on_token: impl FnMut(u32) -> ControlFlow<()>,
+) -> Result<Vec<u32>, InferError> {
     // Later tokens are not known yet; nothing reads them before they are.
     let mut tokens = prompt.to_vec();
     tokens.resize(prompt.len() + most, 0);

@@ -6,7 +6,9 @@ use ark_ff::{AdditiveGroup, Field};
 use std::sync::Arc;
 use zkllm_verifier::Fr;
 use zkllm_verifier::arith::tables;
-use zkllm_verifier::program::{AxisId, ColumnId, Index, Lookup, Operand, Product, ProductKind, Program, Source, Sum, Term, Zero};
+use zkllm_verifier::program::{
+    AxisId, ColumnId, Index, Lookup, Operand, Product, ProductKind, Program, Source, Sum, Term, Zero,
+};
 
 /// Columns, by the position of a value: dense, row major over the true lengths of the column's axes.
 pub trait Cells {
@@ -71,7 +73,11 @@ impl Reader {
     }
 
     fn index(&self, axis: AxisId) -> usize {
-        self.0.iter().find(|(own, _)| *own == axis).map(|(_, index)| *index).expect("a term reads only axes of its reader")
+        self.0
+            .iter()
+            .find(|(own, _)| *own == axis)
+            .map(|(_, index)| *index)
+            .expect("a term reads only axes of its reader")
     }
 
     fn with(&self, axis: AxisId, index: usize) -> Self {
@@ -86,7 +92,9 @@ fn integer(value: i128) -> Fr {
 }
 
 fn sum_value<C: Cells + ?Sized>(program: &Program, columns: &C, sum: &Sum, at: &Reader) -> Fr {
-    sum.terms.iter().fold(integer(sum.constant), |total, term| total + integer(term.coefficient) * term_value(program, columns, term, at))
+    sum.terms.iter().fold(integer(sum.constant), |total, term| {
+        total + integer(term.coefficient) * term_value(program, columns, term, at)
+    })
 }
 
 /// The source summed over every combination of indices that the term allows.
@@ -105,12 +113,19 @@ fn term_value<C: Cells + ?Sized>(program: &Program, columns: &C, term: &Term, at
             Index::Pick(axis, list) => vec![program.lists[list][at.index(axis)]],
         };
         let inside = choices.into_iter().filter(|&choice| choice < lengths[slot]).collect::<Vec<_>>();
-        places = places.iter().flat_map(|place| inside.iter().map(|&choice| [&place[..], &[choice]].concat())).collect();
+        places =
+            places.iter().flat_map(|place| inside.iter().map(|&choice| [&place[..], &[choice]].concat())).collect();
     }
     places.iter().map(|place| source_value(program, columns, term.source, &lengths, place)).sum()
 }
 
-fn source_value<C: Cells + ?Sized>(program: &Program, columns: &C, source: Source, lengths: &[usize], place: &[usize]) -> Fr {
+fn source_value<C: Cells + ?Sized>(
+    program: &Program,
+    columns: &C,
+    source: Source,
+    lengths: &[usize],
+    place: &[usize],
+) -> Fr {
     match source {
         Source::Column(column) => {
             let offset = place.iter().zip(lengths).fold(0, |offset, (index, length)| offset * length + index);
@@ -118,9 +133,20 @@ fn source_value<C: Cells + ?Sized>(program: &Program, columns: &C, source: Sourc
         }
         Source::Product(product) => {
             let product = &program.products[product];
-            product_value(program, columns, product, &Reader(product.axes.iter().copied().zip(place.iter().copied()).collect()))
+            product_value(
+                program,
+                columns,
+                product,
+                &Reader(product.axes.iter().copied().zip(place.iter().copied()).collect()),
+            )
         }
-        Source::Below(list) => if place[1] < program.lists[list][place[0]] { Fr::ONE } else { Fr::ZERO },
+        Source::Below(list) => {
+            if place[1] < program.lists[list][place[0]] {
+                Fr::ONE
+            } else {
+                Fr::ZERO
+            }
+        }
     }
 }
 
@@ -133,10 +159,18 @@ fn product_value<C: Cells + ?Sized>(program: &Program, columns: &C, product: &Pr
             for &axis in left.axes.iter().chain(&right.axes) {
                 if !product.axes.contains(&axis) && !summed.contains(&axis) {
                     summed.push(axis);
-                    readers = readers.iter().flat_map(|reader| (0..program.axes[axis].length).map(|index| reader.with(axis, index))).collect();
+                    readers = readers
+                        .iter()
+                        .flat_map(|reader| (0..program.axes[axis].length).map(|index| reader.with(axis, index)))
+                        .collect();
                 }
             }
-            readers.iter().map(|reader| operand_value(program, columns, left, reader) * operand_value(program, columns, right, reader)).sum()
+            readers
+                .iter()
+                .map(|reader| {
+                    operand_value(program, columns, left, reader) * operand_value(program, columns, right, reader)
+                })
+                .sum()
         }
         ProductKind::Rotary(rotary) => {
             let pairs = program.axes[rotary.pair].length;

@@ -67,7 +67,9 @@ pub enum InferError {
         needed_bits: u32,
     },
     /// The statement is false.
-    #[error("the token at position {position} is {token}, and the model's greedy choice is {greedy}; prove the model's own answer")]
+    #[error(
+        "the token at position {position} is {token}, and the model's greedy choice is {greedy}; prove the model's own answer"
+    )]
     NotGreedy {
         /// Position among all tokens.
         position: usize,
@@ -91,7 +93,9 @@ pub enum InferError {
         site: String,
     },
     /// The model's columns are not those of the card.
-    #[error("the model's column {name} should have {expected} values and has {found}; quantise the model this card was made from")]
+    #[error(
+        "the model's column {name} should have {expected} values and has {found}; quantise the model this card was made from"
+    )]
     Column {
         /// The column.
         name: String,

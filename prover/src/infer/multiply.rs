@@ -1,9 +1,9 @@
 //! Decides the value of a product on a slice: matrices for the integer kernels, elementwise products, rotations.
 
+use super::InferError;
 use super::evaluate::{NARROW, Values, WIDE, unsupported};
 use super::execute::Executor;
 use super::tensor::{Ints, Tensor};
-use super::InferError;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -113,7 +113,9 @@ impl Executor {
         let Values::Narrow(values) = self.sum(name, &product.left.sum, axes)? else {
             return Err(InferError::Overflow { site: name.clone(), bits: 62 });
         };
-        let place = |axis: AxisId| axes.iter().position(|&own| own == axis).ok_or_else(|| unsupported(name, "a rotation lacks an axis"));
+        let place = |axis: AxisId| {
+            axes.iter().position(|&own| own == axis).ok_or_else(|| unsupported(name, "a rotation lacks an axis"))
+        };
         let (time, half, pair) = (place(rotary.time)?, place(rotary.half)?, place(rotary.pair)?);
         let ranges: Vec<_> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
         let largest = u128::from(super::tensor::magnitude(&values));
@@ -121,7 +123,8 @@ impl Executor {
             return Err(InferError::Overflow { site: name.clone(), bits: 62 });
         }
         let table = self.rotation(rotary);
-        let strides: Vec<usize> = (0..axes.len()).map(|axis| ranges[axis + 1..].iter().map(Range::len).product()).collect();
+        let strides: Vec<usize> =
+            (0..axes.len()).map(|axis| ranges[axis + 1..].iter().map(Range::len).product()).collect();
         let index = |place: usize, axis: usize| place / strides[axis] % ranges[axis].len() + ranges[axis].start;
         let rotated = |place: usize| {
             let (cos, sin) = table[index(place, time)][index(place, pair)];
@@ -170,11 +173,14 @@ fn contract(left: &Matrix, right: &Matrix, l: (usize, usize), r: (usize, usize),
         {
             return Some(Values::Narrow(values));
         }
-        let wide = |ints: &Ints, range: Range<usize>| range.map(|index| i128::from(ints.get(index))).collect::<Vec<_>>();
+        let wide =
+            |ints: &Ints, range: Range<usize>| range.map(|index| i128::from(ints.get(index))).collect::<Vec<_>>();
         return slow(&wide(left, l), &wide(right, r), k);
     }
     let wide = |matrix: &Matrix, (start, end): (usize, usize)| match matrix {
-        Matrix::Ints(ints, range) => (start..end).map(|index| i128::from(ints.get(range.start + index))).collect::<Vec<_>>(),
+        Matrix::Ints(ints, range) => {
+            (start..end).map(|index| i128::from(ints.get(range.start + index))).collect::<Vec<_>>()
+        }
         Matrix::Wide(values) => values[start..end].to_vec(),
     };
     slow(&wide(left, l), &wide(right, r), k)
@@ -187,7 +193,11 @@ fn slow(left: &[i128], right: &[i128], k: usize) -> Option<Values> {
     let dot = |l: &[i128], r: &[i128]| l.iter().zip(r).map(|(a, b)| a * b).sum::<i128>();
     let values: Vec<i128> = left.par_chunks(k).flat_map_iter(|l| right.chunks(k).map(move |r| dot(l, r))).collect();
     let narrow = largest(&values) < NARROW;
-    Some(if narrow { Values::Narrow(values.into_iter().map(|value| value as i64).collect()) } else { Values::Wide(values) })
+    Some(if narrow {
+        Values::Narrow(values.into_iter().map(|value| value as i64).collect())
+    } else {
+        Values::Wide(values)
+    })
 }
 
 /// The tensor with its axes in another order.
@@ -201,12 +211,18 @@ fn reorder(tensor: Tensor, axes: &[AxisId]) -> Tensor {
     let mut ranges = Vec::new();
     for axis in axes.iter().map(from) {
         let count = tensor.ranges[axis].len();
-        offsets = offsets.iter().flat_map(|offset| (0..count).map(move |index| (offset, index))).map(|(offset, index)| offset + index * strides[axis]).collect();
+        offsets = offsets
+            .iter()
+            .flat_map(|offset| (0..count).map(move |index| (offset, index)))
+            .map(|(offset, index)| offset + index * strides[axis])
+            .collect();
         ranges.push(tensor.ranges[axis].clone());
     }
     use super::tensor::Cells;
     let cells = match &tensor.cells {
-        Cells::Ints(ints) => Cells::Ints(Arc::new(Ints::I64(offsets.into_iter().map(|offset| ints.get(offset)).collect()))),
+        Cells::Ints(ints) => {
+            Cells::Ints(Arc::new(Ints::I64(offsets.into_iter().map(|offset| ints.get(offset)).collect())))
+        }
         Cells::Wide(values) => Cells::Wide(offsets.into_iter().map(|offset| values[offset]).collect()),
     };
     Tensor { axes: axes.to_vec(), ranges, cells, magnitude: tensor.magnitude }

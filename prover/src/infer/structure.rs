@@ -1,6 +1,8 @@
 //! Decides what a program's shape means for the order of work: its layers, its causal pair, its output head.
 
-use zkllm_verifier::program::{AxisId, ColumnId, Index, ListId, Origin, ProductId, ProductKind, Program, Rule, Source, Sum};
+use zkllm_verifier::program::{
+    AxisId, ColumnId, Index, ListId, Origin, ProductId, ProductKind, Program, Rule, Source, Sum,
+};
 
 /// What the executor has to know of a program besides its rules.
 #[derive(Clone, Debug)]
@@ -42,7 +44,11 @@ impl Structure {
         });
         let mut pairs = Vec::new();
         let causal_columns = program.columns.iter().filter(|column| column.causal).map(|column| &column.axes);
-        let scores = program.products.iter().filter(|product| matches!(product.kind, ProductKind::Scores(_))).map(|product| &product.axes);
+        let scores = program
+            .products
+            .iter()
+            .filter(|product| matches!(product.kind, ProductKind::Scores(_)))
+            .map(|product| &product.axes);
         for axes in causal_columns.chain(scores) {
             if let [.., t, u] = axes[..]
                 && !pairs.contains(&(t, u))
@@ -92,10 +98,14 @@ fn head(program: &Program) -> Option<Head> {
 
 /// Every sum of the program.
 fn sums(program: &Program) -> Vec<&Sum> {
-    let mut sums: Vec<&Sum> = program.columns.iter().flat_map(|column| match &column.origin {
-        Origin::Witness(rule) => sums_of(rule),
-        _ => Vec::new(),
-    }).collect();
+    let mut sums: Vec<&Sum> = program
+        .columns
+        .iter()
+        .flat_map(|column| match &column.origin {
+            Origin::Witness(rule) => sums_of(rule),
+            _ => Vec::new(),
+        })
+        .collect();
     for product in &program.products {
         sums.push(&product.left.sum);
         if let ProductKind::Einsum(right) | ProductKind::Scores(right) = &product.kind {
@@ -110,7 +120,12 @@ fn sums(program: &Program) -> Vec<&Sum> {
 /// The sums a rule reads.
 fn sums_of(rule: &Rule) -> Vec<&Sum> {
     match rule {
-        Rule::Round { of, .. } | Rule::Exact { of } | Rule::RowMax { of, .. } | Rule::Gap { of, .. } | Rule::Output { of, .. } | Rule::Digit { of, .. } => vec![of],
+        Rule::Round { of, .. }
+        | Rule::Exact { of }
+        | Rule::RowMax { of, .. }
+        | Rule::Gap { of, .. }
+        | Rule::Output { of, .. }
+        | Rule::Digit { of, .. } => vec![of],
         Rule::Divide { numerator, denominator } => vec![numerator, denominator],
         Rule::InverseSqrt { .. } => Vec::new(),
     }
@@ -158,7 +173,8 @@ pub(super) fn needed(program: &Program, product: ProductId) -> Vec<bool> {
 
 /// For each column, whether it is only read where it stands: at its own layer and token.
 pub(super) fn local(program: &Program) -> Vec<bool> {
-    let mut local: Vec<bool> = program.columns.iter().map(|column| matches!(column.origin, Origin::Witness(_))).collect();
+    let mut local: Vec<bool> =
+        program.columns.iter().map(|column| matches!(column.origin, Origin::Witness(_))).collect();
     let causal = Structure::of(program).pairs;
     for term in sums(program).iter().flat_map(|sum| &sum.terms) {
         if let Source::Column(column) = term.source {

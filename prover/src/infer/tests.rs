@@ -42,7 +42,9 @@ fn every_lookup_is_in_its_table_and_every_zero_is_zero_by_the_definitions() {
                     continue;
                 }
                 let values = lookup_values(&program, &trace.columns[..], lookup, index);
-                assert!(Fr::from(row).into_bigint() < Fr::from(1u64 << program.tables[lookup.table].bits()).into_bigint());
+                assert!(
+                    Fr::from(row).into_bigint() < Fr::from(1u64 << program.tables[lookup.table].bits()).into_bigint()
+                );
                 assert_eq!(values[0], Fr::from(row), "{} at {index}", lookup.name);
                 assert_eq!(values.len(), outputs.len() + 1);
                 for (value, output) in values[1..].iter().zip(&outputs) {

@@ -33,10 +33,18 @@ pub fn trace(program: &Program, columns: &Columns) -> Result<Trace, InferError> 
 
     let layer = executor.structure.layer;
     let layered = |axes: &[AxisId]| layer.is_some_and(|layer| axes.contains(&layer));
-    let last = |values: &[&zkllm_verifier::program::Sum]| values.iter().map(|sum| executor.structure.segment(&program, sum)).max().unwrap_or(0);
+    let last = |values: &[&zkllm_verifier::program::Sum]| {
+        values.iter().map(|sum| executor.structure.segment(&program, sum)).max().unwrap_or(0)
+    };
     // What has no layers but reads layered columns waits for the next segment.
-    let due = |axes: &[AxisId], segment: usize| if executor.structure.segments[segment].layered == layered(axes) { segment } else { segment + 1 };
-    let lookups_at: Vec<usize> = program.lookups.iter().map(|lookup| due(&lookup.axes, last(&lookup.values.iter().collect::<Vec<_>>()))).collect();
+    let due = |axes: &[AxisId], segment: usize| {
+        if executor.structure.segments[segment].layered == layered(axes) { segment } else { segment + 1 }
+    };
+    let lookups_at: Vec<usize> = program
+        .lookups
+        .iter()
+        .map(|lookup| due(&lookup.axes, last(&lookup.values.iter().collect::<Vec<_>>())))
+        .collect();
     let zeros_at: Vec<usize> = program.zeros.iter().map(|zero| due(&zero.axes, last(&[&zero.sum]))).collect();
     let late = |due: &Vec<usize>| due.iter().any(|&segment| segment >= executor.structure.segments.len());
     if late(&lookups_at) || late(&zeros_at) {
@@ -64,7 +72,9 @@ pub fn trace(program: &Program, columns: &Columns) -> Result<Trace, InferError> 
     let mut columns = Vec::new();
     for (id, column) in program.columns.iter().enumerate() {
         columns.push(match column.origin {
-            Origin::Multiplicity(table) => Arc::new(Ints::narrowed(multiplicities[table].iter().map(|&m| i64::from(m)).collect())),
+            Origin::Multiplicity(table) => {
+                Arc::new(Ints::narrowed(multiplicities[table].iter().map(|&m| i64::from(m)).collect()))
+            }
             _ => take(&executor, id),
         });
     }
@@ -90,7 +100,8 @@ impl Executor {
     /// The tokens of the statement are the arg max of the logits.
     fn check_greedy(&mut self) -> Result<(), InferError> {
         let Some(head) = self.structure.head else { return Ok(()) };
-        let first = self.program.axes[self.structure.pairs.first().map_or(head.output, |pair| pair.0)].length - self.program.axes[head.output].length;
+        let first = self.program.axes[self.structure.pairs.first().map_or(head.output, |pair| pair.0)].length
+            - self.program.axes[head.output].length;
         for (output, greedy) in self.greedy()?.into_iter().enumerate() {
             let token = self.lists[head.tokens][output] as u32;
             if token != greedy {
@@ -101,7 +112,12 @@ impl Executor {
     }
 
     /// Every value on the current slice is a row of the table; its number goes to `rows`.
-    fn check_lookup(&mut self, lookup: &Lookup, rows: &mut [u32], multiplicities: &mut [u32]) -> Result<(), InferError> {
+    fn check_lookup(
+        &mut self,
+        lookup: &Lookup,
+        rows: &mut [u32],
+        multiplicities: &mut [u32],
+    ) -> Result<(), InferError> {
         let axes = &lookup.axes;
         let Some(number) = lookup.values.first() else { return Ok(()) };
         let inputs = self.sum(&lookup.name, number, axes)?;
@@ -120,7 +136,10 @@ impl Executor {
                 return Err(self.misses(lookup, place, row));
             }
             let row = row as usize;
-            let holds = outputs.iter().zip(&self.tables[lookup.table]).all(|(values, table)| values.get(place) == i128::from(table[row]));
+            let holds = outputs
+                .iter()
+                .zip(&self.tables[lookup.table])
+                .all(|(values, table)| values.get(place) == i128::from(table[row]));
             if !holds || outputs.len() != self.tables[lookup.table].len() {
                 let (layer, position) = self.place(axes, place);
                 return Err(InferError::Contradiction { site: lookup.name.clone(), layer, position });
@@ -142,10 +161,19 @@ impl Executor {
         // A signed range is shifted by half the table; each digit below has the bits of the widest table.
         let half = 1i128 << bits.max(1) >> 1;
         let signed = lookup.values[0].constant == half && lookup.name.ends_with(".range");
-        let widest = self.program.tables.iter().filter(|table| matches!(table, Table::Range { .. })).map(|table| table.bits()).max().unwrap_or(0);
+        let widest = self
+            .program
+            .tables
+            .iter()
+            .filter(|table| matches!(table, Table::Range { .. }))
+            .map(|table| table.bits())
+            .max()
+            .unwrap_or(0);
         let below = lookup.name.matches(".high").count() as u32 * widest as u32;
         let value = if signed { row - half } else { row };
-        let InferError::OutOfRange { site, layer, position, needed_bits } = self.outside(&lookup.name, &lookup.axes, place, value) else {
+        let InferError::OutOfRange { site, layer, position, needed_bits } =
+            self.outside(&lookup.name, &lookup.axes, place, value)
+        else {
             return self.outside(&lookup.name, &lookup.axes, place, value);
         };
         let needed_bits = needed_bits + below - u32::from(!signed && value >= 0);
@@ -155,7 +183,8 @@ impl Executor {
 
 /// Copies a box into the whole.
 fn scatter(full: &[Range<usize>], ranges: &[Range<usize>], whole: &mut [u32], values: &[u32]) {
-    let shell = Tensor { axes: vec![0; full.len()], ranges: full.to_vec(), cells: Cells::Wide(Vec::new()), magnitude: 0 };
+    let shell =
+        Tensor { axes: vec![0; full.len()], ranges: full.to_vec(), cells: Cells::Wide(Vec::new()), magnitude: 0 };
     let strides = shell.strides();
     let row_length = ranges.last().map_or(1, Range::len).max(1);
     for (row, values) in values.chunks(row_length).enumerate() {

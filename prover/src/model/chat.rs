@@ -22,26 +22,17 @@ pub struct Message {
 impl Message {
     /// A message of the person asking.
     pub fn user(content: impl Into<String>) -> Message {
-        Message {
-            role: "user".into(),
-            content: content.into(),
-        }
+        Message { role: "user".into(), content: content.into() }
     }
 
     /// A message that sets the behaviour of the model.
     pub fn system(content: impl Into<String>) -> Message {
-        Message {
-            role: "system".into(),
-            content: content.into(),
-        }
+        Message { role: "system".into(), content: content.into() }
     }
 
     /// An earlier answer of the model.
     pub fn assistant(content: impl Into<String>) -> Message {
-        Message {
-            role: "assistant".into(),
-            content: content.into(),
-        }
+        Message { role: "assistant".into(), content: content.into() }
     }
 }
 
@@ -54,30 +45,20 @@ pub struct Chat {
 }
 
 fn failed(error: impl std::fmt::Display) -> ModelError {
-    ModelError::ChatTemplate {
-        reason: error.to_string(),
-    }
+    ModelError::ChatTemplate { reason: error.to_string() }
 }
 
 impl Chat {
     /// A template with the texts of the model's first and end tokens (empty if it has none).
     pub fn new(template: &str, bos: &str, eos: &str) -> Chat {
-        Chat {
-            template: template.into(),
-            bos: bos.into(),
-            eos: eos.into(),
-        }
+        Chat { template: template.into(), bos: bos.into(), eos: eos.into() }
     }
 
     /// The prompt for a conversation; with `add_generation_prompt` it ends where the model's answer begins.
     ///
     /// # Errors
     /// `ChatTemplate` if the template is not valid, uses something unknown, refuses the messages or runs too long.
-    pub fn render(
-        &self,
-        messages: &[Message],
-        add_generation_prompt: bool,
-    ) -> Result<String, ModelError> {
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, ModelError> {
         if self.template.len() > TEMPLATE_LIMIT {
             return Err(failed(format!("it is longer than {TEMPLATE_LIMIT} bytes")));
         }
@@ -89,9 +70,7 @@ impl Chat {
         environment.add_function("raise_exception", |text: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, text))
         });
-        let template = environment
-            .template_from_str(&self.template)
-            .map_err(failed)?;
+        let template = environment.template_from_str(&self.template).map_err(failed)?;
         let message = |message: &Message| {
             Value::from_iter([
                 ("role", Value::from(message.role.as_str())),
@@ -109,18 +88,8 @@ impl Chat {
 }
 
 /// The few Python string methods that published templates call.
-fn python_method(
-    _: &State,
-    value: &Value,
-    method: &str,
-    arguments: &[Value],
-) -> Result<Value, Error> {
-    let unknown = || {
-        Error::new(
-            ErrorKind::UnknownMethod,
-            format!("the method {method} is not known here"),
-        )
-    };
+fn python_method(_: &State, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+    let unknown = || Error::new(ErrorKind::UnknownMethod, format!("the method {method} is not known here"));
     let text = value.as_str().ok_or_else(unknown)?;
     let argument = |at: usize| arguments.get(at).and_then(Value::as_str);
     match (method, argument(0)) {
@@ -131,9 +100,7 @@ fn python_method(
         ("lower", None) => Ok(text.to_lowercase().into()),
         ("startswith", Some(part)) => Ok(text.starts_with(part).into()),
         ("endswith", Some(part)) => Ok(text.ends_with(part).into()),
-        ("split", Some(part)) if !part.is_empty() => {
-            Ok(text.split(part).map(Value::from).collect())
-        }
+        ("split", Some(part)) if !part.is_empty() => Ok(text.split(part).map(Value::from).collect()),
         _ => Err(unknown()),
     }
 }

@@ -70,12 +70,7 @@ pub type Watch<'a> = &'a mut dyn FnMut(Site, usize, &[f32]);
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0f32; 16];
     let (a_blocks, b_blocks) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = a_blocks
-        .remainder()
-        .iter()
-        .zip(b_blocks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
+    let rest: f32 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a_blocks.zip(b_blocks) {
         for lane in 0..16 {
             lanes[lane] += x[lane] * y[lane];
@@ -87,15 +82,10 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// `x [tokens, in]` times the transpose of `weights [out, in]`, plus `bias [out]` unless empty: `[tokens, out]`.
 fn project(x: &[f32], weights: &[f32], bias: &[f32], width: usize) -> Vec<f32> {
     let (tokens, out) = (x.len() / width, weights.len() / width);
-    let columns: Vec<f32> = weights
-        .par_chunks_exact(width)
-        .flat_map_iter(|row| x.chunks_exact(width).map(move |x| dot(x, row)))
-        .collect();
+    let columns: Vec<f32> =
+        weights.par_chunks_exact(width).flat_map_iter(|row| x.chunks_exact(width).map(move |x| dot(x, row))).collect();
     let at = |t: usize, o: usize| columns[o * tokens + t] + bias.get(o).copied().unwrap_or(0.0);
-    (0..tokens)
-        .flat_map(|t| (0..out).map(move |o| (t, o)))
-        .map(|(t, o)| at(t, o))
-        .collect()
+    (0..tokens).flat_map(|t| (0..out).map(move |o| (t, o))).map(|(t, o)| at(t, o)).collect()
 }
 
 fn add(x: &mut [f32], y: &[f32]) {
@@ -109,11 +99,7 @@ impl Float {
     /// As `Model::tensor`.
     pub fn new(model: &Model) -> Result<Float, ModelError> {
         let bias = |kind, layer| {
-            if model.has(kind) {
-                model.tensor(kind, layer)
-            } else {
-                Ok(Vec::new())
-            }
+            if model.has(kind) { model.tensor(kind, layer) } else { Ok(Vec::new()) }
         };
         let layer = |layer| {
             Ok(Layer {
@@ -121,11 +107,7 @@ impl Float {
                 query: model.tensor(Kind::Query, layer)?,
                 key: model.tensor(Kind::Key, layer)?,
                 value: model.tensor(Kind::Value, layer)?,
-                biases: [
-                    bias(Kind::QueryBias, layer)?,
-                    bias(Kind::KeyBias, layer)?,
-                    bias(Kind::ValueBias, layer)?,
-                ],
+                biases: [bias(Kind::QueryBias, layer)?, bias(Kind::KeyBias, layer)?, bias(Kind::ValueBias, layer)?],
                 attention_out: model.tensor(Kind::AttentionOut, layer)?,
                 feed_forward_norm: model.tensor(Kind::FeedForwardNorm, layer)?,
                 gate: model.tensor(Kind::Gate, layer)?,
@@ -136,15 +118,9 @@ impl Float {
         Ok(Float {
             shape: model.shape.clone(),
             embedding: model.tensor(Kind::Embedding, 0)?,
-            head: if model.shape.tied {
-                Vec::new()
-            } else {
-                model.tensor(Kind::Head, 0)?
-            },
+            head: if model.shape.tied { Vec::new() } else { model.tensor(Kind::Head, 0)? },
             final_norm: model.tensor(Kind::FinalNorm, 0)?,
-            layers: (0..model.shape.layers)
-                .map(layer)
-                .collect::<Result<_, ModelError>>()?,
+            layers: (0..model.shape.layers).map(layer).collect::<Result<_, ModelError>>()?,
         })
     }
 
@@ -160,21 +136,14 @@ impl Float {
     ///
     /// # Errors
     /// `Token`.
-    pub fn greedy(
-        &self,
-        tokens: &[u32],
-        count: usize,
-        is_end: impl Fn(u32) -> bool,
-    ) -> Result<Vec<u32>, ModelError> {
+    pub fn greedy(&self, tokens: &[u32], count: usize, is_end: impl Fn(u32) -> bool) -> Result<Vec<u32>, ModelError> {
         let (mut cache, mut out, mut next) = (Cache::default(), Vec::new(), tokens.to_vec());
         while out.len() < count {
             let logits = self.extend(&mut cache, &next, &mut |_, _, _| {})?;
             let Some(last) = logits.last() else { break };
             let best = (0u32..)
                 .zip(last)
-                .fold((0, f32::MIN), |best, (id, value)| {
-                    if *value > best.1 { (id, *value) } else { best }
-                })
+                .fold((0, f32::MIN), |best, (id, value)| if *value > best.1 { (id, *value) } else { best })
                 .0;
             out.push(best);
             next = vec![best];
@@ -195,10 +164,7 @@ impl Float {
         let losses: Vec<f64> = scored
             .map(|(logits, token)| {
                 let top = logits.iter().copied().fold(f32::MIN, f32::max);
-                let sum: f64 = logits
-                    .iter()
-                    .map(|logit| f64::from(logit - top).exp())
-                    .sum();
+                let sum: f64 = logits.iter().map(|logit| f64::from(logit - top).exp()).sum();
                 sum.ln() - f64::from(logits[*token as usize] - top)
             })
             .collect();
@@ -209,22 +175,14 @@ impl Float {
     ///
     /// # Errors
     /// `Token`.
-    pub fn extend(
-        &self,
-        cache: &mut Cache,
-        tokens: &[u32],
-        watch: Watch,
-    ) -> Result<Vec<Vec<f32>>, ModelError> {
+    pub fn extend(&self, cache: &mut Cache, tokens: &[u32], watch: Watch) -> Result<Vec<Vec<f32>>, ModelError> {
         let shape = &self.shape;
         let width = shape.width;
         let mut x = Vec::with_capacity(tokens.len() * width);
         for token in tokens {
             let start = *token as usize * width;
             let row = self.embedding.get(start..start + width);
-            x.extend_from_slice(row.ok_or(ModelError::Token {
-                token: *token,
-                vocabulary: shape.vocabulary,
-            })?);
+            x.extend_from_slice(row.ok_or(ModelError::Token { token: *token, vocabulary: shape.vocabulary })?);
         }
         cache.keys.resize(shape.layers, Vec::new());
         cache.values.resize(shape.layers, Vec::new());
@@ -238,29 +196,18 @@ impl Float {
         cache.length += tokens.len();
         let normed = self.norm(&x, &self.final_norm);
         watch(Site::FinalNorm, 0, &normed);
-        let head = if shape.tied {
-            &self.embedding
-        } else {
-            &self.head
-        };
+        let head = if shape.tied { &self.embedding } else { &self.head };
         let logits = project(&normed, head, &[], width);
         watch(Site::Logits, 0, &logits);
-        Ok(logits
-            .chunks_exact(shape.vocabulary)
-            .map(<[f32]>::to_vec)
-            .collect())
+        Ok(logits.chunks_exact(shape.vocabulary).map(<[f32]>::to_vec).collect())
     }
 
     /// RMSNorm of each row: `x * gain / sqrt(mean(x^2) + epsilon)`.
     fn norm(&self, x: &[f32], gain: &[f32]) -> Vec<f32> {
         let row = |x: &[f32]| {
-            let square: f64 =
-                x.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>() / x.len() as f64;
+            let square: f64 = x.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>() / x.len() as f64;
             let scale = 1.0 / (square + self.shape.norm_epsilon).sqrt();
-            x.iter()
-                .zip(gain)
-                .map(|(x, gain)| (f64::from(*x) * scale) as f32 * gain)
-                .collect::<Vec<f32>>()
+            x.iter().zip(gain).map(|(x, gain)| (f64::from(*x) * scale) as f32 * gain).collect::<Vec<f32>>()
         };
         x.chunks_exact(self.shape.width).flat_map(row).collect()
     }
@@ -270,8 +217,7 @@ impl Float {
         let (dim, half) = (self.shape.head_dim, self.shape.head_dim / 2);
         for (t, token) in x.chunks_exact_mut(heads * dim).enumerate() {
             for i in 0..half {
-                let angle =
-                    (first + t) as f64 * self.shape.rope_base.powf(-2.0 * i as f64 / dim as f64);
+                let angle = (first + t) as f64 * self.shape.rope_base.powf(-2.0 * i as f64 / dim as f64);
                 let (sin, cos) = (angle.sin() as f32, angle.cos() as f32);
                 for head in token.chunks_exact_mut(dim) {
                     let (low, high) = (head[i], head[i + half]);
@@ -282,21 +228,8 @@ impl Float {
         }
     }
 
-    fn attention(
-        &self,
-        index: usize,
-        layer: &Layer,
-        x: &[f32],
-        cache: &mut Cache,
-        watch: Watch,
-    ) -> Vec<f32> {
-        let Shape {
-            width,
-            heads,
-            kv_heads,
-            head_dim,
-            ..
-        } = self.shape;
+    fn attention(&self, index: usize, layer: &Layer, x: &[f32], cache: &mut Cache, watch: Watch) -> Vec<f32> {
+        let Shape { width, heads, kv_heads, head_dim, .. } = self.shape;
         let normed = self.norm(x, &layer.attention_norm);
         watch(Site::AttentionNorm, index, &normed);
         let mut query = project(&normed, &layer.query, &layer.biases[0], width);
@@ -313,30 +246,21 @@ impl Float {
         let row = kv_heads * head_dim;
         let scale = 1.0 / (head_dim as f32).sqrt();
         let mut out = vec![0f32; query.len()];
-        for (t, (query, out)) in query
-            .chunks_exact(heads * head_dim)
-            .zip(out.chunks_exact_mut(heads * head_dim))
-            .enumerate()
+        for (t, (query, out)) in
+            query.chunks_exact(heads * head_dim).zip(out.chunks_exact_mut(heads * head_dim)).enumerate()
         {
             let seen = cache.length + t + 1;
             let mut all_scores = Vec::with_capacity(heads * seen);
-            for (head, (query, out)) in query
-                .chunks_exact(head_dim)
-                .zip(out.chunks_exact_mut(head_dim))
-                .enumerate()
-            {
+            for (head, (query, out)) in query.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim)).enumerate() {
                 let start = head / (heads / kv_heads) * head_dim;
-                let scores: Vec<f32> = (0..seen)
-                    .map(|u| scale * dot(query, &keys[u * row + start..][..head_dim]))
-                    .collect();
+                let scores: Vec<f32> =
+                    (0..seen).map(|u| scale * dot(query, &keys[u * row + start..][..head_dim])).collect();
                 let top = scores.iter().copied().fold(f32::MIN, f32::max);
                 let powers: Vec<f32> = scores.iter().map(|score| (score - top).exp()).collect();
                 let sum: f32 = powers.iter().sum();
                 for (u, power) in powers.iter().enumerate() {
                     let value = &values[u * row + start..][..head_dim];
-                    out.iter_mut()
-                        .zip(value)
-                        .for_each(|(out, value)| *out += power / sum * value);
+                    out.iter_mut().zip(value).for_each(|(out, value)| *out += power / sum * value);
                 }
                 all_scores.extend(scores);
             }
@@ -355,11 +279,7 @@ impl Float {
         let up = project(&normed, &layer.up, &[], self.shape.width);
         watch(Site::Gate, index, &gate);
         watch(Site::Up, index, &up);
-        let hidden: Vec<f32> = gate
-            .iter()
-            .zip(&up)
-            .map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up)
-            .collect();
+        let hidden: Vec<f32> = gate.iter().zip(&up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up).collect();
         watch(Site::Hidden, index, &hidden);
         let down = project(&hidden, &layer.down, &[], self.shape.hidden);
         watch(Site::Down, index, &down);

@@ -36,16 +36,11 @@ pub struct Gguf {
 }
 
 fn metadata_error(key: &str, reason: impl Into<String>) -> ModelError {
-    ModelError::Metadata {
-        key: key.into(),
-        reason: reason.into(),
-    }
+    ModelError::Metadata { key: key.into(), reason: reason.into() }
 }
 
 /// Runs library code that may panic on hostile input; the panic's text becomes an error.
-pub(super) fn guarded<T, E: std::fmt::Display>(
-    work: impl FnOnce() -> Result<T, E>,
-) -> Result<T, String> {
+pub(super) fn guarded<T, E: std::fmt::Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(panic) => Err(panic
@@ -62,40 +57,25 @@ impl Gguf {
     /// # Errors
     /// `Read`, `Foreign`, `Header`, `Quantisation`, `Architecture`, `Metadata`.
     pub fn open(path: &Path) -> Result<Gguf, ModelError> {
-        let read_error = |source| ModelError::Read {
-            path: path.into(),
-            source,
-        };
+        let read_error = |source| ModelError::Read { path: path.into(), source };
         let mut file = File::open(path).map_err(read_error)?;
         let length = file.seek(SeekFrom::End(0)).map_err(read_error)?;
         file.seek(SeekFrom::Start(0)).map_err(read_error)?;
         let mut header = Vec::new();
-        Read::by_ref(&mut file)
-            .take(HEADER_LIMIT)
-            .read_to_end(&mut header)
-            .map_err(read_error)?;
+        Read::by_ref(&mut file).take(HEADER_LIMIT).read_to_end(&mut header).map_err(read_error)?;
         if header.get(..4) != Some(b"GGUF".as_slice()) {
             return Err(ModelError::Foreign { path: path.into() });
         }
         let content = guarded(|| Content::read(&mut Cursor::new(&header))).map_err(|reason| {
-            let unknown = reason
-                .split("unknown dtype for tensor ")
-                .nth(1)
-                .and_then(|rest| rest.split_whitespace().next());
+            let unknown =
+                reason.split("unknown dtype for tensor ").nth(1).and_then(|rest| rest.split_whitespace().next());
             match unknown {
-                Some(number) => ModelError::Quantisation {
-                    name: "(some tensor)".into(),
-                    found: format!("GGML type {number}"),
-                },
+                Some(number) => {
+                    ModelError::Quantisation { name: "(some tensor)".into(), found: format!("GGML type {number}") }
+                }
                 None => {
-                    let cut = if length > HEADER_LIMIT {
-                        "; a header over 48 MiB is not read"
-                    } else {
-                        ""
-                    };
-                    ModelError::Header {
-                        reason: format!("{}{cut}", reason.lines().next().unwrap_or_default()),
-                    }
+                    let cut = if length > HEADER_LIMIT { "; a header over 48 MiB is not read" } else { "" };
+                    ModelError::Header { reason: format!("{}{cut}", reason.lines().next().unwrap_or_default()) }
                 }
             }
         })?;
@@ -110,9 +90,7 @@ impl Gguf {
         gguf.architecture = gguf.text("general.architecture")?.to_string();
         match gguf.architecture.as_str() {
             "llama" | "qwen2" => Ok(gguf),
-            other => Err(ModelError::Architecture {
-                found: other.chars().take(64).collect(),
-            }),
+            other => Err(ModelError::Architecture { found: other.chars().take(64).collect() }),
         }
     }
 
@@ -145,9 +123,7 @@ impl Gguf {
             Some(_) => None,
         };
         let number = number.and_then(|v| usize::try_from(v).ok());
-        number
-            .map(Some)
-            .ok_or_else(|| metadata_error(key, "not one whole number"))
+        number.map(Some).ok_or_else(|| metadata_error(key, "not one whole number"))
     }
 
     /// A metadata entry that, if there, must be a boolean.
@@ -195,20 +171,11 @@ impl Gguf {
     pub fn shape(&self) -> Result<Shape, ModelError> {
         let prefix = &self.architecture;
         let key = |name: &str| format!("{prefix}.{name}");
-        let required = |name: &str| {
-            self.count(&key(name))?
-                .ok_or_else(|| metadata_error(&key(name), "missing"))
-        };
-        let (width, heads) = (
-            required("embedding_length")?,
-            required("attention.head_count")?,
-        );
-        let default_head = width
-            .checked_div(heads)
-            .ok_or_else(|| metadata_error(&key("attention.head_count"), "zero"))?;
-        let head_dim = self
-            .count(&key("attention.key_length"))?
-            .unwrap_or(default_head);
+        let required = |name: &str| self.count(&key(name))?.ok_or_else(|| metadata_error(&key(name), "missing"));
+        let (width, heads) = (required("embedding_length")?, required("attention.head_count")?);
+        let default_head =
+            width.checked_div(heads).ok_or_else(|| metadata_error(&key("attention.head_count"), "zero"))?;
+        let head_dim = self.count(&key("attention.key_length"))?.unwrap_or(default_head);
         let embedding = Kind::Embedding.gguf_name(0);
         let Some(table) = self.tensors.get(&embedding) else {
             return Err(ModelError::MissingTensor { name: embedding });
@@ -217,9 +184,7 @@ impl Gguf {
             layers: required("block_count")?,
             width,
             heads,
-            kv_heads: self
-                .count(&key("attention.head_count_kv"))?
-                .unwrap_or(heads),
+            kv_heads: self.count(&key("attention.head_count_kv"))?.unwrap_or(heads),
             head_dim,
             hidden: required("feed_forward_length")?,
             vocabulary: table.shape.dims().first().copied().unwrap_or(0),
@@ -227,9 +192,7 @@ impl Gguf {
             rope_base: self.real(&key("rope.freq_base"))?.unwrap_or(10000.0),
             norm_epsilon: self
                 .real(&key("attention.layer_norm_rms_epsilon"))?
-                .ok_or_else(|| {
-                    metadata_error(&key("attention.layer_norm_rms_epsilon"), "missing")
-                })?,
+                .ok_or_else(|| metadata_error(&key("attention.layer_norm_rms_epsilon"), "missing"))?,
             tied: !self.tensors.contains_key(&Kind::Head.gguf_name(0)),
         };
         shape.check()?;
@@ -238,11 +201,7 @@ impl Gguf {
         Ok(shape)
     }
 
-    fn refuse_variations(
-        &self,
-        shape: &Shape,
-        key: &dyn Fn(&str) -> String,
-    ) -> Result<(), ModelError> {
+    fn refuse_variations(&self, shape: &Shape, key: &dyn Fn(&str) -> String) -> Result<(), ModelError> {
         let refuse = |what: String, next| Err(ModelError::Unsupported { what, next });
         let other_model = "choose a plain LLaMA-shaped model";
         for (name, expected) in [
@@ -254,10 +213,7 @@ impl Gguf {
         ] {
             match self.count(&key(name))? {
                 Some(found) if found != expected => {
-                    return refuse(
-                        format!("{} = {found} (expected {expected})", key(name)),
-                        other_model,
-                    );
+                    return refuse(format!("{} = {found} (expected {expected})", key(name)), other_model);
                 }
                 _ => {}
             }
@@ -266,10 +222,7 @@ impl Gguf {
             None => {}
             Some(Value::String(kind)) if kind == "none" => {}
             Some(_) => {
-                return refuse(
-                    "rotary scaling (rope.scaling.type)".into(),
-                    "choose a model without context extension",
-                );
+                return refuse("rotary scaling (rope.scaling.type)".into(), "choose a model without context extension");
             }
         }
         for name in [
@@ -284,14 +237,8 @@ impl Gguf {
                 return refuse(format!("the scale factor {}", key(name)), other_model);
             }
         }
-        if self
-            .count(&key("attention.sliding_window"))?
-            .is_some_and(|window| window != 0 && window < shape.context)
-        {
-            return refuse(
-                "a sliding attention window".into(),
-                "choose a model with full attention",
-            );
+        if self.count(&key("attention.sliding_window"))?.is_some_and(|window| window != 0 && window < shape.context) {
+            return refuse("a sliding attention window".into(), "choose a model with full attention");
         }
         if self.flag(&key("attention.causal"))? == Some(false) {
             return refuse("attention that is not causal".into(), other_model);
@@ -319,32 +266,18 @@ impl Gguf {
         if known == self.tensors.len() {
             return Ok(());
         }
-        let expected: std::collections::HashSet<String> = Kind::ALL
-            .into_iter()
-            .flat_map(|kind| (0..shape.layers).map(move |layer| kind.gguf_name(layer)))
-            .collect();
-        let mut extra: Vec<&String> = self
-            .tensors
-            .keys()
-            .filter(|name| !expected.contains(*name))
-            .collect();
+        let expected: std::collections::HashSet<String> =
+            Kind::ALL.into_iter().flat_map(|kind| (0..shape.layers).map(move |layer| kind.gguf_name(layer))).collect();
+        let mut extra: Vec<&String> = self.tensors.keys().filter(|name| !expected.contains(*name)).collect();
         extra.sort();
-        let what = format!(
-            "the extra tensor `{}`",
-            extra.first().map_or("", |name| name)
-        );
+        let what = format!("the extra tensor `{}`", extra.first().map_or("", |name| name));
         Err(ModelError::Unsupported {
             what,
             next: "choose a plain LLaMA-shaped model without rotary scaling, experts or adapters",
         })
     }
 
-    fn check_tensor(
-        &self,
-        name: &str,
-        info: &TensorInfo,
-        expected: &[usize],
-    ) -> Result<(), ModelError> {
+    fn check_tensor(&self, name: &str, info: &TensorInfo, expected: &[usize]) -> Result<(), ModelError> {
         if info.shape.dims() != expected {
             return Err(ModelError::WrongShape {
                 name: name.into(),
@@ -354,9 +287,7 @@ impl Gguf {
         }
         use GgmlDType::{BF16, F16, F32, Q4_0, Q4_1, Q4K, Q6K, Q8_0};
         let kind = info.ggml_dtype;
-        let whole_rows = expected
-            .last()
-            .is_some_and(|row| row.is_multiple_of(kind.block_size()));
+        let whole_rows = expected.last().is_some_and(|row| row.is_multiple_of(kind.block_size()));
         if !matches!(kind, F32 | F16 | BF16 | Q4_0 | Q4_1 | Q8_0 | Q4K | Q6K) || !whole_rows {
             return Err(ModelError::Quantisation {
                 name: name.into(),
@@ -365,16 +296,9 @@ impl Gguf {
         }
         // At most 2^36 elements of 4 bytes: `Shape::check` has bounded both factors.
         let bytes = expected.iter().product::<usize>() / kind.block_size() * kind.type_size();
-        let needed = self
-            .data_offset
-            .saturating_add(info.offset)
-            .saturating_add(bytes as u64);
+        let needed = self.data_offset.saturating_add(info.offset).saturating_add(bytes as u64);
         if needed > self.length {
-            return Err(ModelError::Truncated {
-                name: name.into(),
-                needed,
-                length: self.length,
-            });
+            return Err(ModelError::Truncated { name: name.into(), needed, length: self.length });
         }
         Ok(())
     }
@@ -395,16 +319,10 @@ impl Gguf {
         };
         let values = guarded(|| {
             let stored = {
-                let mut file = self
-                    .file
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 info.read(&mut *file, self.data_offset, &Device::Cpu)?
             };
-            stored
-                .dequantize(&Device::Cpu)?
-                .flatten_all()?
-                .to_vec1::<f32>()
+            stored.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()
         })
         .map_err(|reason| ModelError::Decode {
             name: name.clone(),
@@ -412,18 +330,12 @@ impl Gguf {
         })?;
         let expected: usize = shape.dims(kind).iter().product();
         if values.len() != expected {
-            return Err(ModelError::Decode {
-                name,
-                reason: format!("{} values instead of {expected}", values.len()),
-            });
+            return Err(ModelError::Decode { name, reason: format!("{} values instead of {expected}", values.len()) });
         }
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             return Err(ModelError::NotFinite { name, index });
         }
-        let rotary = matches!(
-            kind,
-            Kind::Query | Kind::Key | Kind::QueryBias | Kind::KeyBias
-        );
+        let rotary = matches!(kind, Kind::Query | Kind::Key | Kind::QueryBias | Kind::KeyBias);
         Ok(if rotary && self.architecture == "llama" {
             half_layout(&values, shape.head_dim, &shape.dims(kind))
         } else {

@@ -50,18 +50,9 @@ impl Model {
         let shape = file.shape()?;
         let tokenizer = Tokenizer::from_gguf(&file, shape.vocabulary)?;
         let written = |token: Option<u32>| token.map_or("", |token| tokenizer.control_text(token));
-        let template = file
-            .value("tokenizer.chat_template")
-            .and_then(|value| value.to_string().ok());
-        let chat = template
-            .map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
-        Ok(Model {
-            name: file.name(),
-            shape,
-            tokenizer,
-            chat,
-            weights: Weights::File(file),
-        })
+        let template = file.value("tokenizer.chat_template").and_then(|value| value.to_string().ok());
+        let chat = template.map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
+        Ok(Model { name: file.name(), shape, tokenizer, chat, weights: Weights::File(file) })
     }
 
     /// A model with random weights, the same for the same shape and seed on every machine; bytes are its tokens.
@@ -76,10 +67,7 @@ impl Model {
             shape,
             tokenizer,
             chat: None,
-            weights: Weights::Random {
-                seed,
-                biased: false,
-            },
+            weights: Weights::Random { seed, biased: false },
         })
     }
 
@@ -88,10 +76,7 @@ impl Model {
     /// # Errors
     /// As `random`.
     pub fn random_biased(shape: Shape, seed: u64) -> Result<Model, ModelError> {
-        Ok(Model {
-            weights: Weights::Random { seed, biased: true },
-            ..Model::random(shape, seed)?
-        })
+        Ok(Model { weights: Weights::Random { seed, biased: true }, ..Model::random(shape, seed)? })
     }
 
     /// Whether the model has tensors of this kind of its own; a tied model has no `Head`.
@@ -111,23 +96,13 @@ impl Model {
     /// # Errors
     /// `Layer`, `MissingTensor` (an absent bias too: ask `has` first), `Decode`, `NotFinite`.
     pub fn tensor(&self, kind: Kind, layer: usize) -> Result<Vec<f32>, ModelError> {
-        let kind = if kind == Kind::Head && self.shape.tied {
-            Kind::Embedding
-        } else {
-            kind
-        };
-        let layers = if kind.per_layer() {
-            self.shape.layers
-        } else {
-            1
-        };
+        let kind = if kind == Kind::Head && self.shape.tied { Kind::Embedding } else { kind };
+        let layers = if kind.per_layer() { self.shape.layers } else { 1 };
         if layer >= layers {
             return Err(ModelError::Layer { layer, layers });
         }
         if !self.has(kind) {
-            return Err(ModelError::MissingTensor {
-                name: kind.gguf_name(layer),
-            });
+            return Err(ModelError::MissingTensor { name: kind.gguf_name(layer) });
         }
         match &self.weights {
             Weights::File(file) => file.tensor(&self.shape, kind, layer),

@@ -17,9 +17,7 @@ impl SplitMix {
     /// About normal, mean 0, variance 1, in (-3.5, 3.5): the sum of four uniform 16-bit numbers.
     fn normal(&mut self) -> f32 {
         let bits = self.next();
-        let sum: i32 = (0..4)
-            .map(|part| (bits >> (16 * part) & 0xffff) as i32)
-            .sum();
+        let sum: i32 = (0..4).map(|part| (bits >> (16 * part) & 0xffff) as i32).sum();
         (sum as f32 - 131_070.0) / 37_837.2
     }
 }
@@ -28,10 +26,7 @@ impl SplitMix {
 /// multiplied with, norms are near 1, embedding rows have unit variance so that logits differ clearly.
 pub fn tensor(shape: &Shape, seed: u64, kind: Kind, layer: usize) -> Vec<f32> {
     let dims = shape.dims(kind);
-    let place = Kind::ALL
-        .iter()
-        .position(|other| *other == kind)
-        .unwrap_or(0) as u64;
+    let place = Kind::ALL.iter().position(|other| *other == kind).unwrap_or(0) as u64;
     let mut mix = SplitMix(seed);
     let stream = mix.next() ^ ((layer as u64) << 8 | place);
     let mut mix = SplitMix(stream);
@@ -41,7 +36,5 @@ pub fn tensor(shape: &Shape, seed: u64, kind: Kind, layer: usize) -> Vec<f32> {
         Kind::Embedding | Kind::Head => (0.0, 0.5),
         _ => (0.0, 1.0 / (dims.last().copied().unwrap_or(1) as f32).sqrt()),
     };
-    (0..dims.iter().product())
-        .map(|_| centre + spread * mix.normal())
-        .collect()
+    (0..dims.iter().product()).map(|_| centre + spread * mix.normal()).collect()
 }

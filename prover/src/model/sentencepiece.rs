@@ -41,9 +41,7 @@ struct Pair {
 
 impl Ord for Pair {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.score
-            .total_cmp(&other.score)
-            .then(other.left.cmp(&self.left))
+        self.score.total_cmp(&other.score).then(other.left.cmp(&self.left))
     }
 }
 impl PartialOrd for Pair {
@@ -63,12 +61,7 @@ impl Pieces {
     ///
     /// # Errors
     /// `Tokenizer` if a byte token is not written `<0xHH>`.
-    pub fn new(
-        tokens: &[&str],
-        kinds: &[u8],
-        scores: Vec<f32>,
-        space_prefix: bool,
-    ) -> Result<Pieces, ModelError> {
+    pub fn new(tokens: &[&str], kinds: &[u8], scores: Vec<f32>, space_prefix: bool) -> Result<Pieces, ModelError> {
         let mut pieces = HashMap::new();
         let mut byte_tokens = vec![None; 256];
         let (mut unknown, mut bytes) = (None, Vec::with_capacity(tokens.len()));
@@ -79,13 +72,10 @@ impl Pieces {
                     text.replace(SPACE, " ").into_bytes()
                 }
                 BYTE => {
-                    let digits = text
-                        .strip_prefix("<0x")
-                        .and_then(|rest| rest.strip_suffix('>'));
+                    let digits = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
                     let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-                    let byte = byte.ok_or_else(|| ModelError::Tokenizer {
-                        reason: format!("token {id} is not a byte token"),
-                    })?;
+                    let byte = byte
+                        .ok_or_else(|| ModelError::Tokenizer { reason: format!("token {id} is not a byte token") })?;
                     byte_tokens[usize::from(byte)] = Some(id);
                     vec![byte]
                 }
@@ -95,14 +85,7 @@ impl Pieces {
                 }
             });
         }
-        Ok(Pieces {
-            pieces,
-            scores,
-            byte_tokens,
-            unknown,
-            bytes,
-            space_prefix,
-        })
+        Ok(Pieces { pieces, scores, byte_tokens, unknown, bytes, space_prefix })
     }
 
     /// The bytes each token stands for.
@@ -113,12 +96,7 @@ impl Pieces {
     fn pair(&self, text: &str, symbols: &[Symbol], left: usize, right: usize) -> Option<Pair> {
         let length = symbols[left].length + symbols[right].length;
         let id = *self.pieces.get(&text[symbols[left].start..][..length])?;
-        Some(Pair {
-            score: *self.scores.get(id as usize)?,
-            left,
-            right,
-            length,
-        })
+        Some(Pair { score: *self.scores.get(id as usize)?, left, right, length })
     }
 
     /// Appends the tokens of a text that stands at the beginning or after a control token.
@@ -136,16 +114,9 @@ impl Pieces {
                 next: Some(i + 1).filter(|next| *next < count),
             })
             .collect();
-        let mut queue: BinaryHeap<Pair> = (1..count)
-            .filter_map(|right| self.pair(&text, &symbols, right - 1, right))
-            .collect();
-        while let Some(Pair {
-            left,
-            right,
-            length,
-            ..
-        }) = queue.pop()
-        {
+        let mut queue: BinaryHeap<Pair> =
+            (1..count).filter_map(|right| self.pair(&text, &symbols, right - 1, right)).collect();
+        while let Some(Pair { left, right, length, .. }) = queue.pop() {
             // Stale if either side was merged since.
             if symbols[left].length == 0
                 || symbols[right].length == 0
@@ -169,11 +140,9 @@ impl Pieces {
             let piece = &text[symbol.start..][..symbol.length];
             match self.pieces.get(piece) {
                 Some(id) => out.push(*id),
-                None => out.extend(
-                    piece
-                        .bytes()
-                        .filter_map(|byte| self.byte_tokens[usize::from(byte)].or(self.unknown)),
-                ),
+                None => {
+                    out.extend(piece.bytes().filter_map(|byte| self.byte_tokens[usize::from(byte)].or(self.unknown)))
+                }
             }
         }
     }

@@ -76,10 +76,7 @@ impl Kind {
 
     /// Whether models of the family may lack it.
     pub fn optional(self) -> bool {
-        matches!(
-            self,
-            Kind::Head | Kind::QueryBias | Kind::KeyBias | Kind::ValueBias
-        )
+        matches!(self, Kind::Head | Kind::QueryBias | Kind::KeyBias | Kind::ValueBias)
     }
 
     /// The tensor's name in a GGUF file.
@@ -125,15 +122,9 @@ impl Shape {
 
     /// Weights in the whole model, biases not counted.
     pub fn weights(&self) -> usize {
-        let size = |kind: Kind| {
-            self.dims(kind).iter().product::<usize>()
-                * if kind.per_layer() { self.layers } else { 1 }
-        };
-        let mandatory: usize = Kind::ALL
-            .into_iter()
-            .filter(|kind| !kind.optional())
-            .map(size)
-            .sum();
+        let size =
+            |kind: Kind| self.dims(kind).iter().product::<usize>() * if kind.per_layer() { self.layers } else { 1 };
+        let mandatory: usize = Kind::ALL.into_iter().filter(|kind| !kind.optional()).map(size).sum();
         mandatory + if self.tied { 0 } else { size(Kind::Head) }
     }
 
@@ -152,12 +143,7 @@ impl Shape {
             ("vocab_size", self.vocabulary, 1 << 20),
             ("context_length", self.context, 1 << 26),
         ];
-        let refuse = |key: &str, reason: String| {
-            Err(ModelError::Metadata {
-                key: key.into(),
-                reason,
-            })
-        };
+        let refuse = |key: &str, reason: String| Err(ModelError::Metadata { key: key.into(), reason });
         for (key, value, limit) in limits {
             if value == 0 || value > limit {
                 return refuse(key, format!("{value} is not in 1..={limit}"));
@@ -176,16 +162,10 @@ impl Shape {
             );
         }
         if !(self.rope_base > 1.0 && self.rope_base < 1e12) {
-            return refuse(
-                "rope.freq_base",
-                format!("{} is not in 1..1e12", self.rope_base),
-            );
+            return refuse("rope.freq_base", format!("{} is not in 1..1e12", self.rope_base));
         }
         if !(self.norm_epsilon > 0.0 && self.norm_epsilon < 1.0) {
-            return refuse(
-                "attention.layer_norm_rms_epsilon",
-                format!("{} is not in 0..1", self.norm_epsilon),
-            );
+            return refuse("attention.layer_norm_rms_epsilon", format!("{} is not in 0..1", self.norm_epsilon));
         }
         Ok(())
     }

@@ -41,11 +41,7 @@ struct Draft {
 }
 
 fn quantised(values: &[f32], dims: &[usize], kind: GgmlDType) -> QTensor {
-    QTensor::quantize(
-        &Tensor::from_slice(values, dims, &Device::Cpu).unwrap(),
-        kind,
-    )
-    .unwrap()
+    QTensor::quantize(&Tensor::from_slice(values, dims, &Device::Cpu).unwrap(), kind).unwrap()
 }
 
 /// Rows in the order in which `llama` files hold them: the two rows of a rotary pair next to each other.
@@ -64,10 +60,7 @@ impl Draft {
     /// `model` as a file of the named architecture, every matrix stored as `kind`.
     fn of(model: &Model, architecture: &str, kind: GgmlDType) -> Draft {
         let shape = &model.shape;
-        let mut metadata = vec![(
-            "general.architecture".to_string(),
-            Value::String(architecture.into()),
-        )];
+        let mut metadata = vec![("general.architecture".to_string(), Value::String(architecture.into()))];
         for (key, value) in [
             ("block_count", shape.layers),
             ("context_length", shape.context),
@@ -79,23 +72,13 @@ impl Draft {
         ] {
             metadata.push((format!("{architecture}.{key}"), Value::U32(value as u32)));
         }
-        metadata.push((
-            format!("{architecture}.attention.layer_norm_rms_epsilon"),
-            Value::F32(shape.norm_epsilon as f32),
-        ));
-        metadata.push((
-            format!("{architecture}.rope.freq_base"),
-            Value::F32(shape.rope_base as f32),
-        ));
-        let texts =
-            |texts: Vec<String>| Value::Array(texts.into_iter().map(Value::String).collect());
-        let mut tokens: Vec<String> = (0..=255u32)
-            .map(|byte| byte_level_text(byte as u8).to_string())
-            .collect();
+        metadata
+            .push((format!("{architecture}.attention.layer_norm_rms_epsilon"), Value::F32(shape.norm_epsilon as f32)));
+        metadata.push((format!("{architecture}.rope.freq_base"), Value::F32(shape.rope_base as f32)));
+        let texts = |texts: Vec<String>| Value::Array(texts.into_iter().map(Value::String).collect());
+        let mut tokens: Vec<String> = (0..=255u32).map(|byte| byte_level_text(byte as u8).to_string()).collect();
         tokens.extend((256..shape.vocabulary).map(|id| format!("<|{id}|>")));
-        let kinds = (0..shape.vocabulary)
-            .map(|id| Value::I32(if id < 256 { 1 } else { 3 }))
-            .collect();
+        let kinds = (0..shape.vocabulary).map(|id| Value::I32(if id < 256 { 1 } else { 3 })).collect();
         metadata.push(("tokenizer.ggml.model".into(), Value::String("gpt2".into())));
         metadata.push(("tokenizer.ggml.pre".into(), Value::String("gpt-2".into())));
         metadata.push(("tokenizer.ggml.tokens".into(), texts(tokens)));
@@ -107,18 +90,11 @@ impl Draft {
         for tensor in Kind::ALL.into_iter().filter(|tensor| model.has(*tensor)) {
             for layer in 0..if tensor.per_layer() { shape.layers } else { 1 } {
                 let (mut values, dims) = (model.tensor(tensor, layer).unwrap(), shape.dims(tensor));
-                let rotary = matches!(
-                    tensor,
-                    Kind::Query | Kind::Key | Kind::QueryBias | Kind::KeyBias
-                );
+                let rotary = matches!(tensor, Kind::Query | Kind::Key | Kind::QueryBias | Kind::KeyBias);
                 if rotary && architecture == "llama" {
                     values = adjacent(&values, &dims, shape.head_dim);
                 }
-                let stored = if dims.len() == 2 && dims[1] % kind.block_size() == 0 {
-                    kind
-                } else {
-                    GgmlDType::F32
-                };
+                let stored = if dims.len() == 2 && dims[1] % kind.block_size() == 0 { kind } else { GgmlDType::F32 };
                 tensors.push((tensor.gguf_name(layer), quantised(&values, &dims, stored)));
             }
         }
@@ -143,23 +119,15 @@ impl Draft {
 
     fn put(mut self, name: &str, values: &[f32], dims: &[usize], kind: GgmlDType) -> Draft {
         self.tensors.retain(|(other, _)| other != name);
-        self.tensors
-            .push((name.into(), quantised(values, dims, kind)));
+        self.tensors.push((name.into(), quantised(values, dims, kind)));
         self
     }
 
     fn bytes(&self) -> Vec<u8> {
         let mut out = std::io::Cursor::new(Vec::new());
-        let metadata: Vec<(&str, &Value)> = self
-            .metadata
-            .iter()
-            .map(|(key, value)| (key.as_str(), value))
-            .collect();
-        let tensors: Vec<(&str, &QTensor)> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
-            .collect();
+        let metadata: Vec<(&str, &Value)> = self.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let tensors: Vec<(&str, &QTensor)> =
+            self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
         write(&mut out, &metadata, &tensors).unwrap();
         out.into_inner()
     }

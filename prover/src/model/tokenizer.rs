@@ -23,7 +23,8 @@ use super::sentencepiece::Pieces;
 const PRE_TOKENIZERS: &str = "gpt-2, smollm, llama-bpe, qwen2";
 
 const LLAMA_BPE: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Kinds of token, numbered as in GGUF (`tokenizer.ggml.token_type`).
 pub(super) const NORMAL: u8 = 1;
@@ -59,9 +60,7 @@ pub struct Tokenizer {
 }
 
 fn refuse(reason: impl Into<String>) -> ModelError {
-    ModelError::Tokenizer {
-        reason: reason.into(),
-    }
+    ModelError::Tokenizer { reason: reason.into() }
 }
 
 /// The printable character that byte-level BPE writes for a byte (GPT-2's table).
@@ -76,22 +75,14 @@ fn byte_character(byte: u8) -> char {
 
 fn pre_tokenizer(name: &str) -> Result<PreTokenizerWrapper, ModelError> {
     let split = |pattern: &str| {
-        let split = Split::new(
-            SplitPattern::Regex(pattern.into()),
-            SplitDelimiterBehavior::Isolated,
-            false,
-        )
-        .map_err(|e| refuse(e.to_string()))?;
+        let split = Split::new(SplitPattern::Regex(pattern.into()), SplitDelimiterBehavior::Isolated, false)
+            .map_err(|e| refuse(e.to_string()))?;
         let parts = vec![split.into(), ByteLevel::new(false, true, false).into()];
         Ok(Sequence::new(parts).into())
     };
     match name {
         "gpt-2" => Ok(ByteLevel::new(false, true, true).into()),
-        "smollm" => Ok(Sequence::new(vec![
-            Digits::new(true).into(),
-            ByteLevel::new(false, true, true).into(),
-        ])
-        .into()),
+        "smollm" => Ok(Sequence::new(vec![Digits::new(true).into(), ByteLevel::new(false, true, true).into()]).into()),
         "llama-bpe" => split(LLAMA_BPE),
         "qwen2" => split(QWEN2),
         other => Err(ModelError::Unsupported {
@@ -112,10 +103,7 @@ impl Tokenizer {
     pub fn from_gguf(gguf: &Gguf, vocabulary: usize) -> Result<Tokenizer, ModelError> {
         let tokens = gguf.texts("tokenizer.ggml.tokens")?;
         if tokens.len() != vocabulary {
-            return Err(refuse(format!(
-                "{} tokens for an embedding of {vocabulary} rows",
-                tokens.len()
-            )));
+            return Err(refuse(format!("{} tokens for an embedding of {vocabulary} rows", tokens.len())));
         }
         let kinds = token_kinds(gguf, vocabulary)?;
         let bos = special(gguf, "bos", vocabulary)?;
@@ -141,38 +129,24 @@ impl Tokenizer {
                 let name = gguf.text("tokenizer.ggml.pre")?;
                 let merges = gguf.texts("tokenizer.ggml.merges")?;
                 record.text(name).list(&merges);
-                (
-                    byte_level(name, &tokens, &merges)?,
-                    byte_level_bytes(&tokens, &kinds),
-                    false,
-                )
+                (byte_level(name, &tokens, &merges)?, byte_level_bytes(&tokens, &kinds), false)
             }
             "llama" => {
                 let scores = scores(gguf, vocabulary)?;
-                let prefix = gguf
-                    .flag("tokenizer.ggml.add_space_prefix")?
-                    .unwrap_or(true);
-                record
-                    .text("sentencepiece")
-                    .scores(&scores)
-                    .byte(u8::from(prefix));
+                let prefix = gguf.flag("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
+                record.text("sentencepiece").scores(&scores).byte(u8::from(prefix));
                 let pieces = Pieces::new(&tokens, &kinds, scores, prefix)?;
                 let bytes = pieces.bytes();
                 (Algorithm::SentencePiece(pieces), bytes, true)
             }
             other => {
                 return Err(ModelError::Unsupported {
-                    what: format!(
-                        "the tokenizer model `{}`",
-                        other.chars().take(64).collect::<String>()
-                    ),
+                    what: format!("the tokenizer model `{}`", other.chars().take(64).collect::<String>()),
                     next: "choose a model with a byte-level BPE (gpt2) or SentencePiece (llama) tokenizer",
                 });
             }
         };
-        let add_bos = gguf
-            .flag("tokenizer.ggml.add_bos_token")?
-            .unwrap_or(default_bos);
+        let add_bos = gguf.flag("tokenizer.ggml.add_bos_token")?.unwrap_or(default_bos);
         record.special(bos).special(eos).byte(u8::from(add_bos));
         let (control, always) = (listed(CONTROL), listed(USER_DEFINED));
         Ok(Tokenizer {
@@ -191,12 +165,8 @@ impl Tokenizer {
 
     /// A tokenizer for random test models: every byte is the token `byte % vocabulary`; no special tokens.
     pub fn bytes(vocabulary: usize) -> Tokenizer {
-        let bytes = (0..vocabulary)
-            .map(|id| u8::try_from(id).map(|byte| vec![byte]).unwrap_or_default())
-            .collect();
-        let digest = Record::new("bytes", &[], &[])
-            .special(u32::try_from(vocabulary).ok())
-            .finish();
+        let bytes = (0..vocabulary).map(|id| u8::try_from(id).map(|byte| vec![byte]).unwrap_or_default()).collect();
+        let digest = Record::new("bytes", &[], &[]).special(u32::try_from(vocabulary).ok()).finish();
         let (control, always, ends) = (Vec::new(), Vec::new(), Vec::new());
         Tokenizer {
             algorithm: Algorithm::Bytes,
@@ -220,15 +190,12 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, with_special: bool) -> Vec<u32> {
         let mut out = Vec::new();
         let (mut start, mut at) = (0, 0);
-        let starts: std::collections::HashSet<u8> = self
-            .marks(with_special)
-            .filter_map(|(mark, _)| mark.as_bytes().first().copied())
-            .collect();
+        let starts: std::collections::HashSet<u8> =
+            self.marks(with_special).filter_map(|(mark, _)| mark.as_bytes().first().copied()).collect();
         while at < text.len() {
             let found = if starts.contains(&text.as_bytes()[at]) {
-                let here = self
-                    .marks(with_special)
-                    .filter(|(mark, _)| text.as_bytes()[at..].starts_with(mark.as_bytes()));
+                let here =
+                    self.marks(with_special).filter(|(mark, _)| text.as_bytes()[at..].starts_with(mark.as_bytes()));
                 here.max_by_key(|(mark, _)| mark.len())
             } else {
                 None
@@ -255,11 +222,7 @@ impl Tokenizer {
     }
 
     fn marks(&self, with_special: bool) -> impl Iterator<Item = &(String, u32)> {
-        self.always.iter().chain(if with_special {
-            self.control.as_slice()
-        } else {
-            &[]
-        })
+        self.always.iter().chain(if with_special { self.control.as_slice() } else { &[] })
     }
 
     fn encode_plain(&self, text: &str, out: &mut Vec<u32>) {
@@ -274,10 +237,7 @@ impl Tokenizer {
                 }
             }
             Algorithm::SentencePiece(pieces) => pieces.encode(text, out),
-            Algorithm::Bytes => out.extend(
-                text.bytes()
-                    .map(|byte| u32::from(byte) % self.vocabulary as u32),
-            ),
+            Algorithm::Bytes => out.extend(text.bytes().map(|byte| u32::from(byte) % self.vocabulary as u32)),
         }
     }
 
@@ -291,13 +251,8 @@ impl Tokenizer {
 
     /// Decodes token by token, never showing half a character.
     pub fn stream(&self) -> Stream<'_> {
-        let skip_space =
-            matches!(&self.algorithm, Algorithm::SentencePiece(pieces) if pieces.space_prefix);
-        Stream {
-            tokenizer: self,
-            pending: Vec::new(),
-            skip_space,
-        }
+        let skip_space = matches!(&self.algorithm, Algorithm::SentencePiece(pieces) if pieces.space_prefix);
+        Stream { tokenizer: self, pending: Vec::new(), skip_space }
     }
 
     /// Whether this token ends an answer.
@@ -312,10 +267,7 @@ impl Tokenizer {
 
     /// The text by which a control token is written, empty for other tokens.
     pub fn control_text(&self, token: u32) -> &str {
-        self.control
-            .iter()
-            .find(|(_, id)| *id == token)
-            .map_or("", |(text, _)| text)
+        self.control.iter().find(|(_, id)| *id == token).map_or("", |(text, _)| text)
     }
 
     /// Tokens in the vocabulary.
@@ -341,15 +293,10 @@ pub struct Stream<'a> {
 impl Stream<'_> {
     /// The characters that this token completes; may be empty.
     pub fn push(&mut self, token: u32) -> String {
-        let bytes = self
-            .tokenizer
-            .bytes
-            .get(token as usize)
-            .map_or(&[][..], Vec::as_slice);
+        let bytes = self.tokenizer.bytes.get(token as usize).map_or(&[][..], Vec::as_slice);
         let leading = self.skip_space && bytes.first() == Some(&b' ');
         self.skip_space &= bytes.is_empty();
-        self.pending
-            .extend_from_slice(&bytes[usize::from(leading)..]);
+        self.pending.extend_from_slice(&bytes[usize::from(leading)..]);
         let mut text = String::new();
         loop {
             match std::str::from_utf8(&self.pending) {
@@ -379,11 +326,7 @@ impl Stream<'_> {
 }
 
 fn byte_level(pre: &str, tokens: &[&str], merges: &[&str]) -> Result<Algorithm, ModelError> {
-    let vocabulary: HashMap<String, u32> = tokens
-        .iter()
-        .map(|text| text.to_string())
-        .zip(0..)
-        .collect();
+    let vocabulary: HashMap<String, u32> = tokens.iter().map(|text| text.to_string()).zip(0..).collect();
     if vocabulary.len() != tokens.len() {
         return Err(refuse("two tokens have the same text"));
     }
@@ -391,15 +334,13 @@ fn byte_level(pre: &str, tokens: &[&str], merges: &[&str]) -> Result<Algorithm, 
         .iter()
         .map(|merge| {
             // Byte-level text holds no space, so the first one parts the two.
-            let (left, right) = merge
-                .split_once(' ')
-                .ok_or_else(|| refuse(format!("the merge {merge:?} has no two parts")))?;
+            let (left, right) =
+                merge.split_once(' ').ok_or_else(|| refuse(format!("the merge {merge:?} has no two parts")))?;
             Ok((left.to_string(), right.to_string()))
         })
         .collect::<Result<Vec<_>, ModelError>>()?;
     let pre_tokenizer = pre_tokenizer(pre)?;
-    let builder =
-        BPE::builder().vocab_and_merges(vocabulary.into_iter().collect::<Vocab>(), merges);
+    let builder = BPE::builder().vocab_and_merges(vocabulary.into_iter().collect::<Vocab>(), merges);
     let bpe = guarded(|| builder.ignore_merges(pre == "llama-bpe").build()).map_err(refuse)?;
     let mut library = tokenizers::Tokenizer::new(bpe);
     library.with_pre_tokenizer(Some(pre_tokenizer));
@@ -412,10 +353,7 @@ fn byte_level(pre: &str, tokens: &[&str], merges: &[&str]) -> Result<Algorithm, 
 fn byte_level_bytes(tokens: &[&str], kinds: &[u8]) -> Vec<Vec<u8>> {
     let table: HashMap<char, u8> = (0..=255).map(|byte| (byte_character(byte), byte)).collect();
     let bytes = |(text, kind): (&&str, &u8)| match *kind {
-        NORMAL => text
-            .chars()
-            .filter_map(|c| table.get(&c).copied())
-            .collect(),
+        NORMAL => text.chars().filter_map(|c| table.get(&c).copied()).collect(),
         USER_DEFINED => text.as_bytes().to_vec(),
         _ => Vec::new(),
     };
@@ -435,25 +373,15 @@ fn token_kinds(gguf: &Gguf, vocabulary: usize) -> Result<Vec<u8>, ModelError> {
         _ => None,
     };
     let kinds: Option<Vec<u8>> = values.iter().map(kind).collect();
-    kinds
-        .filter(|kinds| kinds.len() == vocabulary)
-        .ok_or_else(|| refuse("token_type does not fit the vocabulary"))
+    kinds.filter(|kinds| kinds.len() == vocabulary).ok_or_else(|| refuse("token_type does not fit the vocabulary"))
 }
 
 fn scores(gguf: &Gguf, vocabulary: usize) -> Result<Vec<f32>, ModelError> {
     let Some(Value::Array(values)) = gguf.value("tokenizer.ggml.scores") else {
         return Err(refuse("tokenizer.ggml.scores is missing"));
     };
-    let scores: Option<Vec<f32>> = values
-        .iter()
-        .map(|value| {
-            if let Value::F32(score) = value {
-                Some(*score)
-            } else {
-                None
-            }
-        })
-        .collect();
+    let scores: Option<Vec<f32>> =
+        values.iter().map(|value| if let Value::F32(score) = value { Some(*score) } else { None }).collect();
     scores
         .filter(|scores| scores.len() == vocabulary && scores.iter().all(|score| !score.is_nan()))
         .ok_or_else(|| refuse("the scores do not fit the vocabulary"))
@@ -461,9 +389,7 @@ fn scores(gguf: &Gguf, vocabulary: usize) -> Result<Vec<f32>, ModelError> {
 
 fn special(gguf: &Gguf, name: &str, vocabulary: usize) -> Result<Option<u32>, ModelError> {
     match gguf.count(&format!("tokenizer.ggml.{name}_token_id"))? {
-        Some(id) if id >= vocabulary => Err(refuse(format!(
-            "{name} token {id} is outside the vocabulary"
-        ))),
+        Some(id) if id >= vocabulary => Err(refuse(format!("{name} token {id} is outside the vocabulary"))),
         Some(id) => Ok(u32::try_from(id).ok()),
         None => Ok(None),
     }

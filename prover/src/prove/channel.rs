@@ -18,8 +18,8 @@ use zkllm_verifier::arith::mle;
 use zkllm_verifier::channel::{Ask, Channel, Sumcheck};
 use zkllm_verifier::einsum::ProductClaim;
 use zkllm_verifier::groups::{self, G1, G2, Gt};
-use zkllm_verifier::program::ProductKind;
 use zkllm_verifier::ledger::Gate;
+use zkllm_verifier::program::ProductKind;
 use zkllm_verifier::tlookup::Challenges;
 use zkllm_verifier::transcript::Transcript;
 
@@ -81,9 +81,25 @@ impl<'a, B: Backend> Prover<'a, B> {
         let bases = backend.prepare_bases(&generators.g1);
         let secrets = Secrets::new(generators.ledger);
         Self {
-            backend, generators, bases, subject, witness, chunks, transcript, proof: Vec::new(), blinding, secrets,
-            committed: subject.model.chunks.clone(), tree: None, products: Vec::new(), running: Running::None,
-            values: Vec::new(), mistakes: Vec::new(), pending: None, dory: None, progress,
+            backend,
+            generators,
+            bases,
+            subject,
+            witness,
+            chunks,
+            transcript,
+            proof: Vec::new(),
+            blinding,
+            secrets,
+            committed: subject.model.chunks.clone(),
+            tree: None,
+            products: Vec::new(),
+            running: Running::None,
+            values: Vec::new(),
+            mistakes: Vec::new(),
+            pending: None,
+            dory: None,
+            progress,
         }
     }
 
@@ -132,7 +148,8 @@ impl<'a, B: Backend> Prover<'a, B> {
             Ask::Opened { mu, point } => vec![self.opened(mu, point)],
             Ask::Gates { gates, zeros } => {
                 let secrets = &self.secrets;
-                self.mistakes.extend(zeros.iter().filter(|zero| secrets.value(&zero.form) != Fr::ZERO).map(|zero| zero.name));
+                self.mistakes
+                    .extend(zeros.iter().filter(|zero| secrets.value(&zero.form) != Fr::ZERO).map(|zero| zero.name));
                 let holds = |gate: &&Gate| secrets.value(&gate.a) * secrets.value(&gate.b) == secrets.value(&gate.c);
                 self.mistakes.extend(gates.iter().filter(|gate| !holds(gate)).map(|gate| gate.name));
                 self.secrets.gate_masks(gates, &mut self.blinding)
@@ -162,7 +179,16 @@ impl<'a, B: Backend> Prover<'a, B> {
                 let square = tables.right.is_none();
                 let lengths = program.lengths(&tables.axes);
                 let product = self.backend.product(&lengths, &bits, tables.left, tables.right, tables.eq);
-                Running::Product(product, if square { Slots::Left } else if public_left { Slots::Right } else { Slots::Both })
+                Running::Product(
+                    product,
+                    if square {
+                        Slots::Left
+                    } else if public_left {
+                        Slots::Right
+                    } else {
+                        Slots::Both
+                    },
+                )
             }
             Sumcheck::Opening { claims, gamma } => {
                 (self.progress)("opening");
@@ -202,7 +228,8 @@ impl<'a, B: Backend> Prover<'a, B> {
     fn opened(&mut self, mu: Fr, point: &[Fr]) -> Fr {
         let plan = self.subject.plan;
         let (rows, columns) = point.split_at(plan.chunk_log);
-        let powers: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |power| Some(*power * mu)).take(self.committed.len()).collect();
+        let powers: Vec<Fr> =
+            std::iter::successors(Some(Fr::ONE), |power| Some(*power * mu)).take(self.committed.len()).collect();
         let vectors: Vec<&[G1]> = self.committed.iter().map(|chunk| chunk.rows.as_slice()).collect();
         let row_commitments = self.backend.combine_rows(&vectors, &powers);
         let eq = mle::eq_table(rows, 1 << plan.chunk_log);
@@ -215,7 +242,12 @@ impl<'a, B: Backend> Prover<'a, B> {
         let rho = zip(&self.committed, &powers).map(|(chunk, power)| chunk.rho * power).sum();
         let ledger = &self.generators.ledger;
         let opening = DoryOpening {
-            row_commitments, combined_row, rho, rows: rows.to_vec(), columns: columns.to_vec(), value,
+            row_commitments,
+            combined_row,
+            rho,
+            rows: rows.to_vec(),
+            columns: columns.to_vec(),
+            value,
             // The entry of the value is made after this; its blinding is set then.
             link_blinding: Fr::ZERO,
             link_generators: (ledger.g[0], ledger.h),
@@ -225,11 +257,17 @@ impl<'a, B: Backend> Prover<'a, B> {
     }
 
     fn dory(&mut self) -> &mut DoryProver<Box<dyn FnMut() -> Fr>> {
-        let (generators, pending, secrets, blinding) = (&self.generators, &mut self.pending, &self.secrets, &mut self.blinding);
+        let (generators, pending, secrets, blinding) =
+            (&self.generators, &mut self.pending, &self.secrets, &mut self.blinding);
         self.dory.get_or_insert_with(|| {
             let mut own = blinding.fork();
-            let opening = pending.take().map(|opening| DoryOpening { link_blinding: secrets.last_blinding(), ..opening });
-            DoryProver::new(generators.clone(), opening.expect("an opening is asked for after its value"), Box::new(move || own.scalar()))
+            let opening =
+                pending.take().map(|opening| DoryOpening { link_blinding: secrets.last_blinding(), ..opening });
+            DoryProver::new(
+                generators.clone(),
+                opening.expect("an opening is asked for after its value"),
+                Box::new(move || own.scalar()),
+            )
         })
     }
 }

@@ -227,9 +227,9 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
         let [d1_left, d1_right] = multi_pairings(halves_of(&self.v1), gamma2);
         let [d2_left, d2_right] = match &self.v2 {
             Right::Points(v2) => halves_of(v2).map(|v2| multi_pairing(gamma1, v2)),
-            Right::Multiples(v) => halves_of(v).map(|v| {
-                multi_pairing(&[msm::<G1Projective>(gamma1, v).into()], &[generators.g2_value])
-            }),
+            Right::Multiples(v) => {
+                halves_of(v).map(|v| multi_pairing(&[msm::<G1Projective>(gamma1, v).into()], &[generators.g2_value]))
+            }
         };
         let e1_beta = msm::<G1Projective>(&generators.g1[..length], &self.s2);
         let e2_beta = msm::<G2Projective>(&generators.g2[..length], &self.s1);
@@ -285,8 +285,11 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
         let (e1_minus_blinding, e1_minus) = self.blinded1(e1_minus);
         let (e2_plus_blinding, e2_plus) = self.blinded2(e2_plus);
         let (e2_minus_blinding, e2_minus) = self.blinded2(e2_minus);
-        self.blinding.crossed =
-            [[c_plus_blinding, c_minus_blinding], [e1_plus_blinding, e1_minus_blinding], [e2_plus_blinding, e2_minus_blinding]];
+        self.blinding.crossed = [
+            [c_plus_blinding, c_minus_blinding],
+            [e1_plus_blinding, e1_minus_blinding],
+            [e2_plus_blinding, e2_minus_blinding],
+        ];
         vec![
             (Message::CPlus, c_plus),
             (Message::CMinus, c_minus),
@@ -352,9 +355,7 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
     fn last_responses(&mut self, gamma: Fr, x: Fr) -> Vec<(Message, Element)> {
         let (v1, v2) = self.folded(gamma);
         let (d1, d2) = std::mem::take(&mut self.last);
-        let [p1, p2, q, r] = std::mem::take(&mut self.nonces)[..] else {
-            unreachable!("nonces answer one challenge")
-        };
+        let [p1, p2, q, r] = std::mem::take(&mut self.nonces)[..] else { unreachable!("nonces answer one challenge") };
         vec![
             (Message::W1, Element::G1((d1 + v1 * x).into())),
             (Message::W2, Element::G2((d2 + v2 * x).into())),
@@ -367,9 +368,9 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
 
 /// The values of `eq(point, i)`, bits of `i` from the most significant.
 pub fn tensor(point: &[Fr]) -> Vec<Fr> {
-    point.iter().fold(vec![Fr::ONE], |values, x| {
-        values.iter().flat_map(|value| [*value * (Fr::ONE - x), *value * x]).collect()
-    })
+    point
+        .iter()
+        .fold(vec![Fr::ONE], |values, x| values.iter().flat_map(|value| [*value * (Fr::ONE - x), *value * x]).collect())
 }
 
 fn halves_of<T>(values: &[T]) -> [&[T]; 2] {

@@ -33,7 +33,8 @@ pub fn chunks<'a>(plan: &Plan, columns: &[Ints<'a>]) -> Vec<Vec<Part<'a>>> {
 /// The runs of a column within rows: (chunk, row, first column, values).
 fn runs<'a>(plan: &Plan, column: ColumnId, values: Ints<'a>) -> impl Iterator<Item = (usize, usize, usize, Ints<'a>)> {
     let program = &plan.program;
-    let axes: Vec<(usize, usize)> = program.columns[column].axes.iter().map(|&axis| (program.axes[axis].length, program.axes[axis].bits)).collect();
+    let axes: Vec<(usize, usize)> =
+        program.columns[column].axes.iter().map(|&axis| (program.axes[axis].length, program.axes[axis].bits)).collect();
     // A run covers the last axes that are full and one more.
     let full = axes.iter().rev().take_while(|(length, bits)| *length == 1 << bits).count();
     let outer = axes.len().saturating_sub(full + 1);
@@ -62,7 +63,12 @@ fn runs<'a>(plan: &Plan, column: ColumnId, values: Ints<'a>) -> impl Iterator<It
             let stop = end.min((at / width + 1) * width);
             let offset = number * run + (at - first) as usize;
             let values = values.slice(offset..offset + (stop - at) as usize);
-            let item = (place.chunk + (at / chunk_size) as usize, (at % chunk_size / width) as usize, (at % width) as usize, values);
+            let item = (
+                place.chunk + (at / chunk_size) as usize,
+                (at % chunk_size / width) as usize,
+                (at % width) as usize,
+                values,
+            );
             at = stop;
             Some(item)
         })

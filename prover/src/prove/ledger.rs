@@ -29,8 +29,14 @@ impl Secrets {
     pub fn new(generators: LedgerGenerators) -> Self {
         let zero = Fr::ZERO;
         Self {
-            generators, slots: Vec::new(), blindings: Vec::new(), gates: [Vec::new(), Vec::new()], cross: [zero; 2],
-            value_blinding: zero, nonces: ([zero; WIDTH], zero, zero), folded: None,
+            generators,
+            slots: Vec::new(),
+            blindings: Vec::new(),
+            gates: [Vec::new(), Vec::new()],
+            cross: [zero; 2],
+            value_blinding: zero,
+            nonces: ([zero; WIDTH], zero, zero),
+            folded: None,
         }
     }
 
@@ -62,19 +68,24 @@ impl Secrets {
     pub fn gate_masks(&mut self, gates: &[Gate], blinding: &mut Blinding) -> Vec<Fr> {
         let n = gates.len();
         let mut values = |side: fn(&Gate) -> &Form| {
-            std::iter::once(blinding.scalar()).chain(gates.iter().map(|gate| self.value(side(gate)))).collect::<Vec<_>>()
+            std::iter::once(blinding.scalar())
+                .chain(gates.iter().map(|gate| self.value(side(gate))))
+                .collect::<Vec<_>>()
         };
         self.gates = [values(|gate| &gate.a), values(|gate| &gate.b)];
         let (f0, g0) = (self.gates[0][0], self.gates[1][0]);
         let mut masks = vec![f0, g0, f0 * g0];
-        masks.extend((n + 1..=2 * n).map(|k| self.gate_value(0, Fr::from(k as u64)) * self.gate_value(1, Fr::from(k as u64))));
+        masks.extend(
+            (n + 1..=2 * n).map(|k| self.gate_value(0, Fr::from(k as u64)) * self.gate_value(1, Fr::from(k as u64))),
+        );
         masks
     }
 
     /// `f(z)` or `g(z)`.
     pub fn gate_value(&self, side: usize, z: Fr) -> Fr {
         let values = &self.gates[side];
-        lagrange(values.len() - 1, z).map_or(Fr::ZERO, |weights| zip(weights, values).map(|(weight, value)| weight * value).sum())
+        lagrange(values.len() - 1, z)
+            .map_or(Fr::ZERO, |weights| zip(weights, values).map(|(weight, value)| weight * value).sum())
     }
 
     /// Folds with the challenge of the last round, once.
@@ -106,7 +117,8 @@ impl Secrets {
     /// The commitment to `sum <l_i, w_i'>` (side 0) or `sum <l_i', w_i>` (side 1).
     pub fn cross(&mut self, side: usize, rows: &[Row], blinding: &mut Blinding) -> G1 {
         let half = rows.len() / 2;
-        let (rows, slots) = if side == 0 { (&rows[..half], &self.slots[half..]) } else { (&rows[half..], &self.slots[..half]) };
+        let (rows, slots) =
+            if side == 0 { (&rows[..half], &self.slots[half..]) } else { (&rows[half..], &self.slots[..half]) };
         let value: Fr = zip(rows, slots).flat_map(|(row, slot)| zip(row, slot)).map(|(l, w)| *l * w).sum();
         self.cross[side] = blinding.scalar();
         self.value_point(value, self.cross[side])

@@ -86,7 +86,10 @@ impl<'a, B: Backend> Opening<'a, B> {
                 weights.push(rank);
             }
         }
-        let tables = groups.into_iter().map(|group| (group.columns, backend.contract_left(&group.pieces, &group.rows, side))).collect();
+        let tables = groups
+            .into_iter()
+            .map(|group| (group.columns, backend.contract_left(&group.pieces, &group.rows, side)))
+            .collect();
         let stage = Stage::Columns(backend.pairs(plan.chunk_log, tables));
         Self { backend, plan, chunks, weights, stage, challenges: Vec::new() }
     }
@@ -126,9 +129,12 @@ impl<'a, B: Backend> Opening<'a, B> {
         let point: Vec<Fr> = self.challenges.iter().rev().copied().collect();
         let eq = mle::eq_table(&point, side);
         let mut weights = vec![vec![Fr::ZERO; side]; self.chunks.len()];
-        let values: Vec<Fr> = self.weights.par_iter().map(|rank| zip(&rank.columns, &eq).map(|(a, b)| *a * b).sum()).collect();
+        let values: Vec<Fr> =
+            self.weights.par_iter().map(|rank| zip(&rank.columns, &eq).map(|(a, b)| *a * b).sum()).collect();
         for (rank, value) in zip(&self.weights, values) {
-            zip(&mut weights[rank.chunk], &rank.rows).filter(|(_, row)| **row != Fr::ZERO).for_each(|(sum, row)| *sum += *row * value);
+            zip(&mut weights[rank.chunk], &rank.rows)
+                .filter(|(_, row)| **row != Fr::ZERO)
+                .for_each(|(sum, row)| *sum += *row * value);
         }
         let matrix = |parts: &Vec<Part<'a>>| self.backend.contract_right(&pieces(parts), &eq, side);
         self.backend.pairs(self.plan.chunk_log, zip(weights, self.chunks.iter().map(matrix)).collect())

@@ -40,13 +40,15 @@ impl<'a, B: Backend> Reader<'a, B> {
         let product = &self.program.products[claim.product];
         let axes = shared_axes(product);
         let left = self.contracted(&product.left, claim, product, &axes);
-        let mut eq: Vec<Option<Vec<Fr>>> = axes.iter().map(|&axis| claim.point(product, axis).map(<[Fr]>::to_vec)).collect();
+        let mut eq: Vec<Option<Vec<Fr>>> =
+            axes.iter().map(|&axis| claim.point(product, axis).map(<[Fr]>::to_vec)).collect();
         let (left, right) = match &product.kind {
             ProductKind::Einsum(right) if *right == product.left => (left, None),
             ProductKind::Einsum(right) => (left, Some(self.contracted(right, claim, product, &axes))),
             ProductKind::Scores(right) => (left, Some(self.keys(right, claim, product, &axes))),
             ProductKind::Rotary(rotary) => {
-                let [time, half, pair] = [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
+                let [time, half, pair] =
+                    [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
                 eq.fill(None);
                 (rotary_weights(self.program, rotary, time, half, pair), Some(left))
             }
@@ -76,7 +78,10 @@ impl<'a, B: Backend> Reader<'a, B> {
 
     /// The operand, contracted over all axes but `shared` with the claim's eq weights, in the order of `shared`.
     fn contracted(&self, operand: &Operand, claim: &ProductClaim, product: &Product, shared: &[AxisId]) -> Vec<Fr> {
-        let weights = |axis: AxisId| (!shared.contains(&axis)).then(|| mle::eq_table(claim.point(product, axis).unwrap_or(&[]), self.length(axis)));
+        let weights = |axis: AxisId| {
+            (!shared.contains(&axis))
+                .then(|| mle::eq_table(claim.point(product, axis).unwrap_or(&[]), self.length(axis)))
+        };
         self.contract(operand, weights, shared)
     }
 
@@ -116,7 +121,9 @@ impl<'a, B: Backend> Reader<'a, B> {
         while let Some(end) = axes.iter().rposition(|&axis| weights(axis).is_some()) {
             let start = axes[..=end].iter().rposition(|&axis| weights(axis).is_none()).map_or(0, |at| at + 1);
             let group = axes[start..=end].iter().filter_map(|&axis| weights(axis));
-            let vector = group.fold(vec![Fr::from(1u64)], |all, axis| all.iter().flat_map(|a| axis.iter().map(move |b| *a * b)).collect());
+            let vector = group.fold(vec![Fr::from(1u64)], |all, axis| {
+                all.iter().flat_map(|a| axis.iter().map(move |b| *a * b)).collect()
+            });
             let length = |axes: &[AxisId]| axes.iter().map(|&axis| self.length(axis)).product::<usize>();
             let (outer, inner) = (length(&axes[..start]), length(&axes[end + 1..]));
             table = Some(match table {
@@ -125,7 +132,8 @@ impl<'a, B: Backend> Reader<'a, B> {
             });
             axes.drain(start..=end);
         }
-        let table = table.unwrap_or_else(|| (0..values.len()).into_par_iter().map(|at| Fr::from(values.at(at))).collect());
+        let table =
+            table.unwrap_or_else(|| (0..values.len()).into_par_iter().map(|at| Fr::from(values.at(at))).collect());
         self.transposed(table, &axes, kept)
     }
 
@@ -135,7 +143,9 @@ impl<'a, B: Backend> Reader<'a, B> {
         }
         let strides: Vec<usize> = to.iter().map(|axis| stride(self.program, from, *axis)).collect();
         let lengths = self.program.lengths(to);
-        (0..table.len()).map(|at| table[zip(unravel(at, &lengths), &strides).map(|(index, stride)| index * stride).sum::<usize>()]).collect()
+        (0..table.len())
+            .map(|at| table[zip(unravel(at, &lengths), &strides).map(|(index, stride)| index * stride).sum::<usize>()])
+            .collect()
     }
 
     /// The integers of an operand that is just one column.
@@ -143,7 +153,8 @@ impl<'a, B: Backend> Reader<'a, B> {
         let [term] = operand.sum.terms.as_slice() else { return None };
         let Source::Column(id) = term.source else { return None };
         let direct = zip(&term.index, &operand.axes).all(|(index, axis)| *index == Index::At(*axis));
-        (direct && term.coefficient == 1 && operand.sum.constant == 0 && term.index.len() == operand.axes.len()).then(|| self.columns[id])
+        (direct && term.coefficient == 1 && operand.sum.constant == 0 && term.index.len() == operand.axes.len())
+            .then(|| self.columns[id])
     }
 
     /// A sum over the true lengths of `axes`, in integers.
@@ -162,8 +173,13 @@ impl<'a, B: Backend> Reader<'a, B> {
                 Source::Below(_) => continue,
             };
             // Neighbours along the last axis are `step` apart in the source, unless it is read in another way.
-            let step: usize = zip(&term.index, of).map(|(index, &axis)| if *index == Index::At(last) { stride(self.program, of, axis) } else { 0 }).sum();
-            let scattered = term.index.iter().any(|index| matches!(index, Index::Before(axis) | Index::Pick(axis, _) if *axis == last));
+            let step: usize = zip(&term.index, of)
+                .map(|(index, &axis)| if *index == Index::At(last) { stride(self.program, of, axis) } else { 0 })
+                .sum();
+            let scattered = term
+                .index
+                .iter()
+                .any(|index| matches!(index, Index::Before(axis) | Index::Pick(axis, _) if *axis == last));
             values.par_chunks_mut(run).enumerate().for_each(|(row, out)| {
                 let mut index = unravel(row * run, &lengths);
                 let mut offsets = self.offsets(&term.index, of, axes, &index);
@@ -173,7 +189,8 @@ impl<'a, B: Backend> Reader<'a, B> {
                         offsets = self.offsets(&term.index, of, axes, &index);
                     }
                     let shift = if scattered { 0 } else { at * step };
-                    *out += term.coefficient as i64 * offsets.iter().map(|&offset| source.at(offset + shift)).sum::<i64>();
+                    *out +=
+                        term.coefficient as i64 * offsets.iter().map(|&offset| source.at(offset + shift)).sum::<i64>();
                 }
             });
         }
@@ -205,7 +222,8 @@ impl<'a, B: Backend> Reader<'a, B> {
         let product = &self.program.products[id];
         let ProductKind::Einsum(right) = &product.kind else { return Vec::new() };
         let (left_values, right_values) = (self.integers(&product.left), self.integers(right));
-        let summed: Vec<AxisId> = product.left.axes.iter().copied().filter(|axis| !product.axes.contains(axis)).collect();
+        let summed: Vec<AxisId> =
+            product.left.axes.iter().copied().filter(|axis| !product.axes.contains(axis)).collect();
         let lengths = self.program.lengths(&product.axes);
         let strides = |axes: &[AxisId]| {
             let of = |list: &[AxisId]| list.iter().map(|&axis| stride(self.program, axes, axis)).collect::<Vec<_>>();
@@ -226,7 +244,9 @@ impl<'a, B: Backend> Reader<'a, B> {
                 let index = unravel(at, &lengths);
                 let (a, b) = (dot(&index, &left_out), dot(&index, &right_out));
                 if straight {
-                    return zip(&left_values[a..a + inner.len()], &right_values[b..b + inner.len()]).map(|(a, b)| a * b).sum();
+                    return zip(&left_values[a..a + inner.len()], &right_values[b..b + inner.len()])
+                        .map(|(a, b)| a * b)
+                        .sum();
                 }
                 inner.iter().map(|(i, j)| left_values[a + i] * right_values[b + j]).sum()
             })

@@ -12,7 +12,8 @@ use zkllm_verifier::tlookup::Challenges;
 /// The blocks of the lookup tree. Takes the leaves out of the witness.
 pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) -> Vec<Block> {
     let program = &plan.program;
-    let tables: Vec<Arc<Vec<Fr>>> = (0..program.tables.len()).map(|table| Arc::new(denominators(plan, table, challenges))).collect();
+    let tables: Vec<Arc<Vec<Fr>>> =
+        (0..program.tables.len()).map(|table| Arc::new(denominators(plan, table, challenges))).collect();
     plan.blocks
         .iter()
         .map(|block| match block.kind {
@@ -28,7 +29,9 @@ pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) ->
                     Leaves::Tuples(tuples) => {
                         let base = challenges.base(lookup.table);
                         let powers = challenges.powers();
-                        let value = |at: usize| base + tuples[at].iter().zip(powers).map(|(entry, power)| *entry * power).sum::<Fr>();
+                        let value = |at: usize| {
+                            base + tuples[at].iter().zip(powers).map(|(entry, power)| *entry * power).sum::<Fr>()
+                        };
                         if lookup.causal {
                             masked(lengths[lengths.len() - 1], tuples.len(), value)
                         } else {
@@ -42,7 +45,13 @@ pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) ->
                 let counts = witness.columns[column];
                 let numerators = Numerators::Values((0..counts.len()).map(|row| -Fr::from(counts.at(row))).collect());
                 let denominators = Denominators::Values(tables[table].to_vec());
-                Block { offset: block.offset, lengths: vec![1 << block.bits], bits: vec![block.bits], numerators, denominators }
+                Block {
+                    offset: block.offset,
+                    lengths: vec![1 << block.bits],
+                    bits: vec![block.bits],
+                    numerators,
+                    denominators,
+                }
             }
         })
         .collect()

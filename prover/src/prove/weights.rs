@@ -66,10 +66,13 @@ impl Bits {
                 let slices: Vec<&[Fr]> = values.chunks(1 << low).collect();
                 let nonzero = |slice: &&[Fr]| slice.iter().any(|value| *value != Fr::ZERO);
                 if slices.iter().filter(|slice| nonzero(slice)).count() <= 1 << low {
-                    let unit = |(at, slice): (usize, &&[Fr])| (Fr::ONE, Bits::Unit(at, high), Bits::Dense(slice.to_vec(), low));
+                    let unit = |(at, slice): (usize, &&[Fr])| {
+                        (Fr::ONE, Bits::Unit(at, high), Bits::Dense(slice.to_vec(), low))
+                    };
                     slices.iter().enumerate().filter(|(_, slice)| nonzero(slice)).map(unit).collect()
                 } else {
-                    let column = |at: usize| slices.iter().map(|slice| slice.get(at).copied().unwrap_or(Fr::ZERO)).collect();
+                    let column =
+                        |at: usize| slices.iter().map(|slice| slice.get(at).copied().unwrap_or(Fr::ZERO)).collect();
                     (0..1 << low).map(|at| (Fr::ONE, Bits::Dense(column(at), high), Bits::Unit(at, low))).collect()
                 }
             }

@@ -24,7 +24,9 @@ impl Extent {
     /// Bits of the signed range that holds all values, at least 1, where a card splits ranges into digits of
     /// `digit_bits`: its upper end is a little below a power of two.
     pub fn signed(self, digit_bits: u32) -> u32 {
-        (1..127).find(|&bits| fits(self.least, bits, digit_bits) && fits(self.greatest, bits, digit_bits)).unwrap_or(127)
+        (1..127)
+            .find(|&bits| fits(self.least, bits, digit_bits) && fits(self.greatest, bits, digit_bits))
+            .unwrap_or(127)
     }
 
     /// Bits of the unsigned range that holds the greatest value.
@@ -125,8 +127,9 @@ pub fn measure(card: &Card, columns: &Columns, sequences: &[Vec<u32>]) -> Result
     // No value exceeds the root of the sum of all squares, whatever the text.
     let p = card.precision;
     let root = (u128::from(card.width) << (2 * p.norm_fraction)).isqrt() as i128 + 1;
-    let gain = columns.column("final_gain").map_or(0, |gain| gain.range().0.unsigned_abs().max(gain.range().1.unsigned_abs()));
-    let bound = root.max((root * i128::from(gain) >> p.weight_fraction) + 1);
+    let gain =
+        columns.column("final_gain").map_or(0, |gain| gain.range().0.unsigned_abs().max(gain.range().1.unsigned_abs()));
+    let bound = root.max(((root * i128::from(gain)) >> p.weight_fraction) + 1);
     measurement.include("norm bound", -bound, bound);
     for (index, tokens) in sequences.iter().enumerate() {
         if tokens.len() < 2 {

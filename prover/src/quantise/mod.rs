@@ -129,10 +129,18 @@ fn card(model: &Model, options: &Options) -> Result<Card, QuantiseError> {
     let shape = &model.shape;
     let size = |what: &'static str, value: usize, limit: u32| match u32::try_from(value) {
         Ok(size) if size >= 1 && size <= limit => Ok(size),
-        _ => Err(QuantiseError::Unsupported { what, value: value.to_string(), allowed: "sizes within the verifier's limits" }),
+        _ => Err(QuantiseError::Unsupported {
+            what,
+            value: value.to_string(),
+            allowed: "sizes within the verifier's limits",
+        }),
     };
     if shape.rope_base.fract() != 0.0 || !(2.0..1e15).contains(&shape.rope_base) {
-        return Err(QuantiseError::Unsupported { what: "the rotary base", value: shape.rope_base.to_string(), allowed: "whole numbers" });
+        return Err(QuantiseError::Unsupported {
+            what: "the rotary base",
+            value: shape.rope_base.to_string(),
+            allowed: "whole numbers",
+        });
     }
     let mut precision = options.precision;
     // score = q.k / 2^score_scale; the rest of 1/sqrt(head_dim) goes into the query weights.
@@ -179,14 +187,19 @@ const TEXT: [&str; 4] = [
 
 fn calibration(model: &Model) -> Vec<Vec<u32>> {
     let vocabulary = model.shape.vocabulary as u32;
-    let questions = ["What is the capital of France?", "Write a short poem about the sea, then explain it in two sentences."];
+    let questions =
+        ["What is the capital of France?", "Write a short poem about the sea, then explain it in two sentences."];
     let chats = questions.iter().filter_map(|question| model.chat_tokens(&[Message::user(*question)]).ok());
     let texts = TEXT.iter().map(|text| model.tokenizer.encode(text, true));
-    let known = |tokens: Vec<u32>| tokens.into_iter().filter(|&token| token < vocabulary).take(model.shape.context.min(128)).collect::<Vec<_>>();
+    let known = |tokens: Vec<u32>| {
+        tokens.into_iter().filter(|&token| token < vocabulary).take(model.shape.context.min(128)).collect::<Vec<_>>()
+    };
     let mut sequences: Vec<Vec<u32>> = texts.chain(chats).map(known).filter(|tokens| tokens.len() > 1).collect();
     if sequences.is_empty() {
         // A vocabulary without text.
-        sequences.push((0..model.shape.context.clamp(2, 64) as u32).map(|step| step.wrapping_mul(0x9e37) % vocabulary).collect());
+        sequences.push(
+            (0..model.shape.context.clamp(2, 64) as u32).map(|step| step.wrapping_mul(0x9e37) % vocabulary).collect(),
+        );
     }
     sequences
 }

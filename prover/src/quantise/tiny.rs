@@ -32,7 +32,18 @@ pub struct Tiny {
 
 impl Default for Tiny {
     fn default() -> Self {
-        Self { layers: 3, width: 6, kv_heads: 2, group: 3, pairs: 3, hidden: 10, vocabulary: 19, tied: true, biases: false, digit_bits: 6 }
+        Self {
+            layers: 3,
+            width: 6,
+            kv_heads: 2,
+            group: 3,
+            pairs: 3,
+            hidden: 10,
+            vocabulary: 19,
+            tied: true,
+            biases: false,
+            digit_bits: 6,
+        }
     }
 }
 
@@ -77,7 +88,8 @@ pub fn tiny(seed: u64, tiny: Tiny) -> Result<(Card, Columns), QuantiseError> {
     let model = if tiny.biases { Model::random_biased(shape, seed)? } else { Model::random(shape, seed)? };
     let vocabulary = tiny.vocabulary as u32;
     // Every token comes first once, so that every first row is seen.
-    let sequence = |first: u32| (0..24).map(|step: u32| (first + step * step * 7 + step * first) % vocabulary).collect();
+    let sequence =
+        |first: u32| (0..24).map(|step: u32| (first + step * step * 7 + step * first) % vocabulary).collect();
     let options = Options {
         chunk_log: 4,
         context: 64,

@@ -40,14 +40,21 @@ pub fn weights(model: &Model, card: &Card) -> Result<Columns, QuantiseError> {
 }
 
 /// One tensor of all its layers, times the gain of the second kind along its rows, times `2^fraction * factor`.
-fn column(model: &Model, name: &'static str, kinds: &[Kind], fraction: u32, factor: f64) -> Result<Ints, QuantiseError> {
+fn column(
+    model: &Model,
+    name: &'static str,
+    kinds: &[Kind],
+    fraction: u32,
+    factor: f64,
+) -> Result<Ints, QuantiseError> {
     let layers = if kinds[0].per_layer() { model.shape.layers } else { 1 };
     let scale = 2f64.powi(fraction as i32) * factor;
     let mut narrow: Vec<i16> = Vec::new();
     let mut wide: Option<Vec<i32>> = None;
     for layer in 0..layers {
         let values = model.tensor(kinds[0], layer)?;
-        let gain = kinds.get(1).map(|&kind| model.tensor(kind, if kind.per_layer() { layer } else { 0 })).transpose()?;
+        let gain =
+            kinds.get(1).map(|&kind| model.tensor(kind, if kind.per_layer() { layer } else { 0 })).transpose()?;
         let rounded = |(index, &value): (usize, &f32)| {
             let gain = gain.as_ref().map_or(1.0, |gain| f64::from(gain[index % gain.len()]));
             (f64::from(value) * gain * scale).round()

@@ -28,7 +28,13 @@ pub fn eq_table(point: &[Fr], length: usize) -> Vec<Fr> {
 
 /// `eq(p, q)`, over the shorter of both.
 pub fn eq(p: &[Fr], q: &[Fr]) -> Fr {
-    p.iter().zip(q).map(|(a, b)| { let ab = *a * b; ab + ab + Fr::ONE - a - b }).product()
+    p.iter()
+        .zip(q)
+        .map(|(a, b)| {
+            let ab = *a * b;
+            ab + ab + Fr::ONE - a - b
+        })
+        .product()
 }
 
 /// `eq(p, x)` for the index `x`.
@@ -81,11 +87,15 @@ pub fn below_sum(p: &[Fr], n: usize) -> Fr {
 /// `sum_{u<=t<n} eq(tp,t) eq(up,u) eq(tq,t) eq(uq,u)`: an automaton over the bits whose state is (`u` tied to `t`, `t` tied
 /// to `n-1`).
 pub fn causal(tp: &[Fr], up: &[Fr], tq: &[Fr], uq: &[Fr], n: usize) -> Fr {
-    automaton(tp.iter().zip(up).zip(tq.iter().zip(uq)).map(|((tp, up), (tq, uq))| {
-        let t = [(Fr::ONE - tp) * (Fr::ONE - tq), *tp * tq];
-        let u = [(Fr::ONE - up) * (Fr::ONE - uq), *up * uq];
-        (t, u)
-    }), tp.len(), n)
+    automaton(
+        tp.iter().zip(up).zip(tq.iter().zip(uq)).map(|((tp, up), (tq, uq))| {
+            let t = [(Fr::ONE - tp) * (Fr::ONE - tq), *tp * tq];
+            let u = [(Fr::ONE - up) * (Fr::ONE - uq), *up * uq];
+            (t, u)
+        }),
+        tp.len(),
+        n,
+    )
 }
 
 /// `sum_{u<=t<n} eq(tp,t) eq(up,u)`.
@@ -106,7 +116,8 @@ fn automaton(weights: impl Iterator<Item = ([Fr; 2], [Fr; 2])>, bits: usize, n: 
                     for y in 0..2 {
                         let dead = (p == 1 && y > x) || (q == 1 && x > last);
                         if !dead {
-                            next[usize::from(p == 1 && x == y)][usize::from(q == 1 && x == last)] += *state * t[x] * u[y];
+                            next[usize::from(p == 1 && x == y)][usize::from(q == 1 && x == last)] +=
+                                *state * t[x] * u[y];
                         }
                     }
                 }

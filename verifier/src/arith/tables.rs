@@ -17,7 +17,11 @@ fn exp_step(fraction: u32) -> u64 {
     let x = ONE.checked_shr(fraction).unwrap_or(0);
     let (mut plus, mut minus, mut term, mut n) = (0u64, 0u64, ONE, 0u64);
     while term > 0 {
-        if n % 2 == 0 { plus += term } else { minus += term }
+        if n % 2 == 0 {
+            plus += term
+        } else {
+            minus += term
+        }
         n += 1;
         term = mul(term, x) / n;
     }
@@ -57,7 +61,11 @@ pub fn silu(bits: u32, fraction: u32, out: u32) -> Vec<i64> {
         ((2 * numerator + denominator) / (2 * denominator)) as i64
     };
     (0..2 * half)
-        .map(|row| if row >= half { magnitude(row - half, ONE) } else { -magnitude(half - row, exponentials[half - row]) })
+        .map(
+            |row| {
+                if row >= half { magnitude(row - half, ONE) } else { -magnitude(half - row, exponentials[half - row]) }
+            },
+        )
         .collect()
 }
 
@@ -80,7 +88,8 @@ pub fn rotary(times: usize, pairs: usize, base: u64, fraction: u32) -> Vec<Vec<(
         let (cos, sin) = cos_sin(frequency);
         let (mut c, mut s) = (i128::from(ONE), 0i128);
         for row in &mut table {
-            let round = |v: i128| ((v + (1 << (FRACTION - fraction.min(30) - 1))) >> (FRACTION - fraction.min(30))) as i64;
+            let round =
+                |v: i128| ((v + (1 << (FRACTION - fraction.min(30) - 1))) >> (FRACTION - fraction.min(30))) as i64;
             row.push((round(c), round(s)));
             (c, s) = ((c * cos - s * sin) >> FRACTION, (s * cos + c * sin) >> FRACTION);
         }

@@ -91,7 +91,14 @@ impl Builder {
     }
 
     /// [`Builder::round`] without the range of the result, for columns a table ranges.
-    pub fn rounded(&mut self, name: &str, axes: &[AxisId], sum: Sum, shift: u32, bits: u32) -> Result<ColumnId, Refusal> {
+    pub fn rounded(
+        &mut self,
+        name: &str,
+        axes: &[AxisId],
+        sum: Sum,
+        shift: u32,
+        bits: u32,
+    ) -> Result<ColumnId, Refusal> {
         let column = self.declare(name, axes);
         self.remainder(column, sum, shift, bits)?;
         Ok(column)
@@ -191,15 +198,21 @@ impl Program {
         let reads = |sum: &Sum, id: ColumnId| {
             sum.terms.iter().any(|term| {
                 let axes = &self.columns[id].axes;
-                term.source == Source::Column(id) && term.index.iter().zip(axes).all(|(index, axis)| *index == Index::At(*axis))
+                term.source == Source::Column(id)
+                    && term.index.iter().zip(axes).all(|(index, axis)| *index == Index::At(*axis))
             })
         };
         for (id, column) in self.columns.iter().enumerate() {
             let looked_up = |lookup: &Lookup| {
-                lookup.axes == column.axes && lookup.causal == column.causal && lookup.values.iter().any(|sum| reads(sum, id))
+                lookup.axes == column.axes
+                    && lookup.causal == column.causal
+                    && lookup.values.iter().any(|sum| reads(sum, id))
             };
             let zeroed = |zero: &Zero| zero.axes == column.axes && !column.causal && reads(&zero.sum, id);
-            if matches!(column.origin, Origin::Witness(_)) && !self.lookups.iter().any(looked_up) && !self.zeros.iter().any(zeroed) {
+            if matches!(column.origin, Origin::Witness(_))
+                && !self.lookups.iter().any(looked_up)
+                && !self.zeros.iter().any(zeroed)
+            {
                 return Err(Refusal::BadCard);
             }
         }

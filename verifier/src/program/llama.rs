@@ -74,7 +74,21 @@ impl<'a> Llama<'a> {
             positions: builder.list((prompt - 1..tokens.len() - 1).collect()),
             before: builder.list(list(&tokens[prompt - 1..tokens.len() - 1])),
             outputs: builder.list(list(&tokens[prompt..])),
-            card, builder, l, t, u, p, c, g, h, e, j, f, v, embedding, branches: Vec::new(),
+            card,
+            builder,
+            l,
+            t,
+            u,
+            p,
+            c,
+            g,
+            h,
+            e,
+            j,
+            f,
+            v,
+            embedding,
+            branches: Vec::new(),
         }
     }
 
@@ -104,13 +118,22 @@ impl<'a> Llama<'a> {
             return Err(Refusal::CouldWrap);
         }
         let constant = i128::from(self.card.width) << scale;
-        let x_bits = precision.embedding_bits.max(precision.projection_bits).max(precision.down_bits) + self.card.layers.ilog2() + 3;
+        let x_bits = precision.embedding_bits.max(precision.projection_bits).max(precision.down_bits)
+            + self.card.layers.ilog2()
+            + 3;
         no_wrap(2 * precision.inverse_bits + (2 * x_bits + self.card.width.ilog2() + 2).max(66))?;
         let square = self.builder.einsum(&format!("{name}.square"), rows, x.clone(), x.clone());
         let ss = Sum::product(1, square, rows).plus(Sum::constant(i128::from(self.card.epsilon)));
         let ss = self.builder.exact(&format!("{name}.sum_of_squares"), rows, ss);
-        let inverse = self.builder.witness(&format!("{name}.inverse"), rows, false, Rule::InverseSqrt { constant, of: ss });
-        self.builder.unsigned(&format!("{name}.inverse.range"), rows, false, Sum::of(1, inverse, rows), precision.inverse_bits)?;
+        let inverse =
+            self.builder.witness(&format!("{name}.inverse"), rows, false, Rule::InverseSqrt { constant, of: ss });
+        self.builder.unsigned(
+            &format!("{name}.inverse.range"),
+            rows,
+            false,
+            Sum::of(1, inverse, rows),
+            precision.inverse_bits,
+        )?;
         let both = |id| Sum::of(1, id, rows).over(rows);
         let m = self.builder.einsum(&format!("{name}.m"), rows, both(inverse), both(ss));
         let m = self.builder.exact(&format!("{name}.inverse_times_sum"), rows, Sum::product(1, m, rows));
@@ -151,7 +174,8 @@ impl<'a> Llama<'a> {
         let (sum, axes) = self.biased(name, x, outer);
         let (base, fraction) = (self.card.rotary_base, p.rotary_fraction);
         let rotary = Rotary { time: self.t, half: self.h, pair: self.e, base, fraction };
-        let rotated = self.builder.product(&format!("{name}.rotary"), &axes, sum.over(&axes), ProductKind::Rotary(rotary));
+        let rotated =
+            self.builder.product(&format!("{name}.rotary"), &axes, sum.over(&axes), ProductKind::Rotary(rotary));
         let shift = shift(p.norm_fraction + p.weight_fraction + p.rotary_fraction, p.query_fraction)?;
         self.builder.round(name, &axes, Sum::product(1, rotated, &axes), shift, p.query_bits)
     }
@@ -163,14 +187,21 @@ impl<'a> Llama<'a> {
         self.builder.signed("embedding", &[t, j], false, x, p.embedding_bits)?;
 
         // The branches are declared before what feeds them: a layer reads those of the layers below.
-        let (attention_out, down) = (self.builder.declare("attention_out", &[l, t, j]), self.builder.declare("down", &[l, t, j]));
+        let (attention_out, down) =
+            (self.builder.declare("attention_out", &[l, t, j]), self.builder.declare("down", &[l, t, j]));
         self.branches = vec![attention_out, down];
 
         let a = self.norm("attention_norm", self.residual(None))?;
         let query = self.rotated("query", a, &[c, g, h, e])?;
         let key = self.rotated("key", a, &[c, h, e])?;
         let (value, of_value) = self.biased("value", a, &[c, h, e]);
-        let value = self.builder.round("value", &of_value, value, shift(p.norm_fraction + p.weight_fraction, p.value_fraction)?, p.value_bits)?;
+        let value = self.builder.round(
+            "value",
+            &of_value,
+            value,
+            shift(p.norm_fraction + p.weight_fraction, p.value_fraction)?,
+            p.value_bits,
+        )?;
         let attention = self.attention(query, key, value)?;
         let (product, axes) = self.project("attention_out", attention, &[j], &[c, g, h, e]);
         let out_shift = shift(p.attention_fraction + p.weight_fraction, p.residual_fraction)?;
@@ -179,18 +210,32 @@ impl<'a> Llama<'a> {
         let b = self.norm("feed_forward_norm", self.residual(Some(attention_out)))?;
         let in_fraction = p.norm_fraction + p.weight_fraction;
         let (product, axes) = self.project("gate", b, &[f], &[j]);
-        let gate = self.builder.rounded("gate", &axes, Sum::product(1, product, &axes), shift(in_fraction, p.gate_fraction)?, p.gate_bits)?;
+        let gate = self.builder.rounded(
+            "gate",
+            &axes,
+            Sum::product(1, product, &axes),
+            shift(in_fraction, p.gate_fraction)?,
+            p.gate_bits,
+        )?;
         let silu = Table::Silu { bits: p.gate_bits.max(1), fraction: p.gate_fraction, out: p.swish_fraction };
         let silu = self.builder.table(silu);
         let row = Sum::of(1, gate, &axes).plus(Sum::constant(1 << (p.gate_bits.max(1) - 1)));
-        let swish = self.builder.witness("swish", &axes, false, Rule::Output { table: silu, of: row.clone(), output: 0 });
+        let swish =
+            self.builder.witness("swish", &axes, false, Rule::Output { table: silu, of: row.clone(), output: 0 });
         self.builder.lookup("swish", &axes, false, silu, vec![row, Sum::of(1, swish, &axes)]);
         let (product, axes) = self.project("up", b, &[f], &[j]);
-        let up = self.builder.round("up", &axes, Sum::product(1, product, &axes), shift(in_fraction, p.up_fraction)?, p.up_bits)?;
+        let up = self.builder.round(
+            "up",
+            &axes,
+            Sum::product(1, product, &axes),
+            shift(in_fraction, p.up_fraction)?,
+            p.up_bits,
+        )?;
         let operand = |id| Sum::of(1, id, &axes).over(&axes);
         let product = self.builder.einsum("hidden.product", &axes, operand(swish), operand(up));
         let hidden_shift = shift(p.swish_fraction + p.up_fraction, p.hidden_fraction)?;
-        let hidden = self.builder.round("hidden", &axes, Sum::product(1, product, &axes), hidden_shift, p.hidden_bits)?;
+        let hidden =
+            self.builder.round("hidden", &axes, Sum::product(1, product, &axes), hidden_shift, p.hidden_bits)?;
         let (product, axes) = self.project("down", hidden, &[j], &[f]);
         let down_shift = shift(p.hidden_fraction + p.weight_fraction, p.residual_fraction)?;
         self.builder.round_into(down, Sum::product(1, product, &axes), down_shift, p.down_bits)
@@ -207,7 +252,12 @@ impl<'a> Llama<'a> {
 
         let of_query = [l, t, c, g, h, e];
         let of_key = [l, u, c, h, e];
-        let scores = builder.product("scores", &pair, Sum::of(1, query, &of_query).over(&of_query), ProductKind::Scores(Sum::of(1, key, &of_key).over(&of_key)));
+        let scores = builder.product(
+            "scores",
+            &pair,
+            Sum::of(1, query, &of_query).over(&of_query),
+            ProductKind::Scores(Sum::of(1, key, &of_key).over(&of_key)),
+        );
         let k = shift(2 * p.query_fraction + p.score_scale, p.score_fraction)?;
         if k == 0 {
             return Err(Refusal::BadCard);
@@ -220,7 +270,8 @@ impl<'a> Llama<'a> {
         let gap = builder.witness("gap", &pair, true, Rule::Gap { top, of: score.clone(), shift: k });
         let remainder = score.plus(Sum::of(-(1 << k), top, &row)).plus(Sum::of(1 << k, gap, &pair));
         builder.unsigned("scores.remainder", &pair, true, remainder, k)?;
-        let table = builder.table(Table::Exp { bits: p.gap_bits, fraction: p.score_fraction, precision: p.exp_precision });
+        let table =
+            builder.table(Table::Exp { bits: p.gap_bits, fraction: p.score_fraction, precision: p.exp_precision });
         let of = Sum::of(1, gap, &pair);
         let exp = builder.witness("exp", &pair, true, Rule::Output { table, of: of.clone(), output: 0 });
         let is_top = builder.witness("is_top", &pair, true, Rule::Output { table, of: of.clone(), output: 1 });
@@ -231,13 +282,24 @@ impl<'a> Llama<'a> {
         builder.unsigned("top.reached", &row, false, tops, token_bits.max(1))?;
 
         let out = [l, t, c, g, h, e];
-        let mix = builder.einsum("mix", &out, Sum::of(1, exp, &pair).over(&pair), Sum::of(1, value, &[l, u, c, h, e]).over(&[l, u, c, h, e]));
+        let mix = builder.einsum(
+            "mix",
+            &out,
+            Sum::of(1, exp, &pair).over(&pair),
+            Sum::of(1, value, &[l, u, c, h, e]).over(&[l, u, c, h, e]),
+        );
         let raise = shift(p.attention_fraction, p.value_fraction)?;
         let sigma = Sum::term(1, Column(exp), &over_u);
         let numerator = Sum::product(1 << raise, mix, &out);
-        let attention = builder.witness("attention", &out, false, Rule::Divide { numerator: numerator.clone(), denominator: sigma.clone() });
+        let attention = builder.witness(
+            "attention",
+            &out,
+            false,
+            Rule::Divide { numerator: numerator.clone(), denominator: sigma.clone() },
+        );
         builder.signed("attention", &out, false, Sum::of(1, attention, &out), p.attention_bits)?;
-        let scaled = builder.einsum("attention.scaled", &out, Sum::of(1, attention, &out).over(&out), sigma.clone().over(&row));
+        let scaled =
+            builder.einsum("attention.scaled", &out, Sum::of(1, attention, &out).over(&out), sigma.clone().over(&row));
         let width = token_bits + p.exp_precision + 2;
         no_wrap(width + raise + p.value_bits.max(p.attention_bits) + 2)?;
         let remainder = numerator.times(2).plus(sigma.clone()).plus(Sum::product(-2, scaled, &out));
@@ -263,7 +325,13 @@ impl<'a> Llama<'a> {
             let gain = builder.model("final_gain", &[j]);
             let (left, right) = (Sum::of(1, a, &[p, j]).over(&[p, j]), Sum::of(1, gain, &[j]).over(&[j]));
             let scaled = builder.einsum("final.product", &[p, j], left, right);
-            a = builder.round("final", &[p, j], Sum::product(1, scaled, &[p, j]), precision.weight_fraction, precision.norm_bits)?;
+            a = builder.round(
+                "final",
+                &[p, j],
+                Sum::product(1, scaled, &[p, j]),
+                precision.weight_fraction,
+                precision.norm_bits,
+            )?;
             self.embedding
         } else {
             builder.model("head", &[v, j])
@@ -272,9 +340,11 @@ impl<'a> Llama<'a> {
         let logits = builder.einsum("logits", &[p, v], hidden.clone(), Sum::of(1, head, &[v, j]).over(&[v, j]));
         let row = Sum::term(1, Column(head), &[Pick(p, self.outputs), At(j)]).over(&[p, j]);
         let top = builder.einsum("top_logit", &[p], hidden, row);
-        let margin = Sum::term(1, Product(top), &[At(p)])
-            .plus(Sum::product(-1, logits, &[p, v]))
-            .plus(Sum::term(-1, Source::Below(self.outputs), &[At(p), At(v)]));
+        let margin = Sum::term(1, Product(top), &[At(p)]).plus(Sum::product(-1, logits, &[p, v])).plus(Sum::term(
+            -1,
+            Source::Below(self.outputs),
+            &[At(p), At(v)],
+        ));
         no_wrap(precision.logit_width + 1)?;
         builder.unsigned("margin", &[p, v], false, margin, precision.logit_width)
     }

@@ -6,14 +6,7 @@ use crate::model::sentencepiece::Pieces;
 #[test]
 fn bytes_round_trip_through_a_byte_level_vocabulary() {
     let model = Draft::small().load().unwrap();
-    for text in [
-        "",
-        "abc",
-        " two  spaces\n\nlines\t",
-        "héllo wörld",
-        "日本語 🦀",
-        "\u{0}\u{7f}\u{ad}",
-    ] {
+    for text in ["", "abc", " two  spaces\n\nlines\t", "héllo wörld", "日本語 🦀", "\u{0}\u{7f}\u{ad}"] {
         let tokens = model.tokenizer.encode(text, false);
         assert_eq!(tokens, text.bytes().map(u32::from).collect::<Vec<_>>());
         assert_eq!(model.tokenizer.decode(&tokens), text);
@@ -23,10 +16,7 @@ fn bytes_round_trip_through_a_byte_level_vocabulary() {
 #[test]
 fn control_tokens_are_read_only_when_asked_for() {
     let tokenizer = Draft::small().load().unwrap().tokenizer;
-    assert_eq!(
-        tokenizer.encode("a<|256|>b<|258|>", true),
-        [97, 256, 98, 258]
-    );
+    assert_eq!(tokenizer.encode("a<|256|>b<|258|>", true), [97, 256, 98, 258]);
     let plain = tokenizer.encode("a<|256|>b", false);
     assert_eq!(plain.len(), "a<|256|>b".len());
     assert!(plain.iter().all(|token| *token < 256));
@@ -34,11 +24,7 @@ fn control_tokens_are_read_only_when_asked_for() {
     assert_eq!((tokenizer.bos, tokenizer.eos), (Some(256), Some(257)));
     assert!(tokenizer.is_end(257) && !tokenizer.is_end(256) && tokenizer.is_control(258));
     assert_eq!(tokenizer.encode_prompt("a"), [97]);
-    let adding = Draft::small()
-        .set("tokenizer.ggml.add_bos_token", Value::Bool(true))
-        .load()
-        .unwrap()
-        .tokenizer;
+    let adding = Draft::small().set("tokenizer.ggml.add_bos_token", Value::Bool(true)).load().unwrap().tokenizer;
     assert_eq!(adding.encode_prompt("a"), [256, 97]);
 }
 
@@ -46,10 +32,7 @@ fn control_tokens_are_read_only_when_asked_for() {
 fn streaming_never_shows_half_a_character() {
     let tokenizer = Draft::small().load().unwrap().tokenizer;
     let mut stream = tokenizer.stream();
-    let shown: Vec<String> = "é🦀a"
-        .bytes()
-        .map(|byte| stream.push(u32::from(byte)))
-        .collect();
+    let shown: Vec<String> = "é🦀a".bytes().map(|byte| stream.push(u32::from(byte))).collect();
     assert_eq!(shown, ["", "é", "", "", "", "🦀", "a"]);
     assert_eq!(stream.push(0xf0), "");
     assert_eq!(stream.push(u32::from(b'x')), "\u{fffd}x");
@@ -61,13 +44,8 @@ fn streaming_never_shows_half_a_character() {
 fn the_digest_covers_everything_that_decides_tokens() {
     let digest = |draft: Draft| draft.load().unwrap().tokenizer.digest();
     let first = digest(Draft::small());
-    assert_eq!(
-        first,
-        digest(Draft::small().set("general.name", Value::String("other".into())))
-    );
-    let mut tokens: Vec<Value> = (0..=255u32)
-        .map(|byte| Value::String(byte_level_text(byte as u8).into()))
-        .collect();
+    assert_eq!(first, digest(Draft::small().set("general.name", Value::String("other".into()))));
+    let mut tokens: Vec<Value> = (0..=255u32).map(|byte| Value::String(byte_level_text(byte as u8).into())).collect();
     tokens.extend((256..259).map(|id| Value::String(format!("<!{id}!>"))));
     let merge = Value::Array(vec![Value::String("a b".into())]);
     let with_pair = |tokens: &[Value]| {
@@ -78,9 +56,7 @@ fn the_digest_covers_everything_that_decides_tokens() {
     let changed = [
         Draft::small().set("tokenizer.ggml.tokens", Value::Array(tokens.clone())),
         Draft::small().set("tokenizer.ggml.tokens", with_pair(&tokens)),
-        Draft::small()
-            .set("tokenizer.ggml.tokens", with_pair(&tokens))
-            .set("tokenizer.ggml.merges", merge),
+        Draft::small().set("tokenizer.ggml.tokens", with_pair(&tokens)).set("tokenizer.ggml.merges", merge),
         Draft::small().set("tokenizer.ggml.pre", Value::String("smollm".into())),
         Draft::small().set("tokenizer.ggml.bos_token_id", Value::U32(255)),
         Draft::small().set("tokenizer.ggml.eos_token_id", Value::U32(256)),
@@ -89,11 +65,7 @@ fn the_digest_covers_everything_that_decides_tokens() {
         Draft::small().set("tokenizer.ggml.add_bos_token", Value::Bool(true)),
     ];
     let mut digests: Vec<[u8; 32]> = changed.into_iter().map(digest).collect();
-    digests.extend([
-        first,
-        Tokenizer::bytes(259).digest(),
-        Tokenizer::bytes(258).digest(),
-    ]);
+    digests.extend([first, Tokenizer::bytes(259).digest(), Tokenizer::bytes(258).digest()]);
     let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
     assert_eq!(distinct.len(), digests.len());
 }
@@ -109,50 +81,29 @@ fn the_digest_follows_its_written_definition() {
     text(&mut bytes, "gpt2");
     bytes.extend(259u64.to_le_bytes());
     for id in 0..259u32 {
-        let written = if id < 256 {
-            byte_level_text(id as u8).to_string()
-        } else {
-            format!("<|{id}|>")
-        };
+        let written = if id < 256 { byte_level_text(id as u8).to_string() } else { format!("<|{id}|>") };
         text(&mut bytes, &written);
         bytes.push(if id < 256 { 1 } else { 3 });
     }
     text(&mut bytes, "gpt-2");
     bytes.extend(0u64.to_le_bytes());
     bytes.extend([1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0]);
-    assert_eq!(
-        Draft::small().load().unwrap().tokenizer.digest(),
-        <[u8; 32]>::from(Sha3_256::digest(&bytes))
-    );
+    assert_eq!(Draft::small().load().unwrap().tokenizer.digest(), <[u8; 32]>::from(Sha3_256::digest(&bytes)));
 }
 
 #[test]
 fn damaged_vocabularies_are_refused() {
-    let strings = |texts: &[&str]| {
-        Value::Array(
-            texts
-                .iter()
-                .map(|text| Value::String(text.to_string()))
-                .collect(),
-        )
-    };
+    let strings = |texts: &[&str]| Value::Array(texts.iter().map(|text| Value::String(text.to_string())).collect());
     for (key, value) in [
         ("tokenizer.ggml.tokens", strings(&["a", "b"])),
         ("tokenizer.ggml.tokens", strings(&["a"; 259])),
         ("tokenizer.ggml.merges", strings(&["ab"])),
         ("tokenizer.ggml.merges", strings(&["zz yy"])),
         ("tokenizer.ggml.bos_token_id", Value::U32(259)),
-        (
-            "tokenizer.ggml.token_type",
-            Value::Array(vec![Value::I32(1)]),
-        ),
+        ("tokenizer.ggml.token_type", Value::Array(vec![Value::I32(1)])),
     ] {
         let result = Draft::small().set(key, value).load();
-        assert!(
-            matches!(result, Err(ModelError::Tokenizer { .. })),
-            "{key}: {:?}",
-            result.err()
-        );
+        assert!(matches!(result, Err(ModelError::Tokenizer { .. })), "{key}: {:?}", result.err());
     }
 }
 
@@ -177,20 +128,10 @@ fn sentencepiece_joins_the_best_pair_first() {
         "lo",
     ];
     let kinds = [2, 3, 3, 6, 6, 6, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1];
-    let scores: Vec<f32> = (0..16)
-        .map(|i| {
-            if i < 11 {
-                -100.0 - i as f32
-            } else {
-                10.0 - i as f32
-            }
-        })
-        .collect();
+    let scores: Vec<f32> = (0..16).map(|i| if i < 11 { -100.0 - i as f32 } else { 10.0 - i as f32 }).collect();
     let encode = |text: &str, space_prefix: bool| {
         let mut out = Vec::new();
-        Pieces::new(&tokens, &kinds, scores.clone(), space_prefix)
-            .unwrap()
-            .encode(text, &mut out);
+        Pieces::new(&tokens, &kinds, scores.clone(), space_prefix).unwrap().encode(text, &mut out);
         out
     };
     // he and ll join (scores -1, -2), then hell (-3); the space stays alone, as "▁hell" is no piece.
@@ -215,45 +156,26 @@ fn a_sentencepiece_file_encodes_and_decodes() {
     let draft = |scores| {
         Draft::small()
             .set("tokenizer.ggml.model", Value::String("llama".into()))
-            .set(
-                "tokenizer.ggml.tokens",
-                Value::Array(tokens.iter().cloned().map(Value::String).collect()),
-            )
-            .set(
-                "tokenizer.ggml.token_type",
-                Value::Array(kinds.iter().copied().map(Value::I32).collect()),
-            )
+            .set("tokenizer.ggml.tokens", Value::Array(tokens.iter().cloned().map(Value::String).collect()))
+            .set("tokenizer.ggml.token_type", Value::Array(kinds.iter().copied().map(Value::I32).collect()))
             .set("tokenizer.ggml.scores", Value::Array(scores))
             .set("tokenizer.ggml.bos_token_id", Value::U32(1))
             .set("tokenizer.ggml.eos_token_id", Value::U32(2))
     };
     let tokenizer = draft(scores).load().unwrap().tokenizer;
-    assert_eq!(
-        tokenizer.encode_prompt("the the"),
-        [1, 253, 257, 256, 253, 257, 256]
-    );
-    assert_eq!(
-        tokenizer.encode("the</s>e", true),
-        [253, 257, 256, 2, 253, 256]
-    );
+    assert_eq!(tokenizer.encode_prompt("the the"), [1, 253, 257, 256, 253, 257, 256]);
+    assert_eq!(tokenizer.encode("the</s>e", true), [253, 257, 256, 2, 253, 256]);
     for text in ["the the", "Hé, it", "\n"] {
         assert_eq!(tokenizer.decode(&tokenizer.encode_prompt(text)), text);
     }
     let unfit = vec![Value::F32(f32::NAN); 259];
-    assert!(matches!(
-        draft(unfit).load(),
-        Err(ModelError::Tokenizer { .. })
-    ));
+    assert!(matches!(draft(unfit).load(), Err(ModelError::Tokenizer { .. })));
 }
 
 #[test]
 fn long_and_odd_texts_are_not_lost() {
     for pre in ["gpt-2", "smollm", "llama-bpe", "qwen2"] {
-        let tokenizer = Draft::small()
-            .set("tokenizer.ggml.pre", Value::String(pre.into()))
-            .load()
-            .unwrap()
-            .tokenizer;
+        let tokenizer = Draft::small().set("tokenizer.ggml.pre", Value::String(pre.into())).load().unwrap().tokenizer;
         for text in [
             format!("a{}b", " ".repeat(30_000)),
             "\n".repeat(20_000),
@@ -262,11 +184,7 @@ fn long_and_odd_texts_are_not_lost() {
             "\u{301}\r\n '".repeat(999),
         ] {
             let tokens = tokenizer.encode(&text, false);
-            assert!(
-                tokenizer.decode(&tokens) == text,
-                "{pre}, {} bytes",
-                text.len()
-            );
+            assert!(tokenizer.decode(&tokens) == text, "{pre}, {} bytes", text.len());
         }
     }
 }
@@ -282,13 +200,7 @@ fn templates_are_rendered_with_what_they_expect() {
     assert_eq!(chat.render(&messages, true).unwrap(), "<s>[hi & <you>]>");
     assert_eq!(chat.render(&messages, false).unwrap(), "<s>[hi & <you>]");
     let refusing = Chat::new("{{ raise_exception('only users') }}", "", "");
-    assert!(
-        refusing
-            .render(&messages, true)
-            .unwrap_err()
-            .to_string()
-            .contains("only users")
-    );
+    assert!(refusing.render(&messages, true).unwrap_err().to_string().contains("only users"));
     for hostile in [
         "{% for i in range(100000) %}{% for j in range(100000) %}{{ j }}{% endfor %}{% endfor %}",
         "{% if %}",
@@ -296,10 +208,7 @@ fn templates_are_rendered_with_what_they_expect() {
         "{{ [1].foo() }}",
     ] {
         assert!(
-            matches!(
-                Chat::new(hostile, "", "").render(&messages, true),
-                Err(ModelError::ChatTemplate { .. })
-            ),
+            matches!(Chat::new(hostile, "", "").render(&messages, true), Err(ModelError::ChatTemplate { .. })),
             "{hostile}"
         );
     }

@@ -102,7 +102,7 @@ fn parts(x: Fr, e: usize) -> Vec<u128> {
 fn signed_digits(mut k: u128) -> Vec<i8> {
     let mut digits = Vec::new();
     while k > 0 {
-        let digit = if k % 2 == 0 { 0 } else { (k % 16) as i8 - if k % 16 > 8 { 16 } else { 0 } };
+        let digit = if k.is_multiple_of(2) { 0 } else { (k % 16) as i8 - if k % 16 > 8 { 16 } else { 0 } };
         k = k.wrapping_sub(digit as u128);
         digits.push(digit);
         k /= 2;
@@ -120,7 +120,9 @@ mod tests {
         let points1: Vec<G1> = (0..5).map(|i| crate::commit::setup::hash_g1("test", i)).chain([G1::zero()]).collect();
         let points2: Vec<G2> = (0..5).map(|i| crate::commit::setup::hash_g2("test", i)).chain([G2::zero()]).collect();
         let large = Fr::from_le_bytes_mod_order(&[0x5a; 64]);
-        for x in [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(12345_u64), large, -large, large.square(), Fr::from(Config::X[0])] {
+        for x in
+            [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(12345_u64), large, -large, large.square(), Fr::from(Config::X[0])]
+        {
             let expected: Vec<G1> = points1.iter().map(|point| (*point * x + points1[0]).into()).collect();
             assert_eq!(add_scaled(&[points1[0]; 6], &points1, x), expected);
             let expected: Vec<G2> = points2.iter().map(|point| (*point * x + points2[0]).into()).collect();
