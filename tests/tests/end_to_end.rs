@@ -1,18 +1,34 @@
 //! Honest receipts verify.
 
 use zkllm_kernels::{Cpu, Reference};
-use zkllm_tests::{card, receipt};
+use zkllm_prover::quantise::Tiny;
+use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::verify;
 
 #[test]
-fn a_tiny_receipt_verifies() {
-    let (card, receipt) = receipt(&Reference, card(), &[3, 1, 4], 5, 1);
-    let verified = verify(&card, &receipt).expect("proved");
-    assert_eq!(verified.statement().tokens().len(), 8);
-    println!("{} bytes", receipt.len());
+fn tiny_receipts_verify() {
+    let shapes = [
+        SHAPE,
+        Tiny { biases: true, ..SHAPE },
+        Tiny { tied: false, layers: 1, pairs: 3, ..SHAPE },
+        Tiny { kv_heads: 1, group: 1, hidden: 7, digit_bits: 8, ..SHAPE },
+    ];
+    for (seed, shape) in shapes.into_iter().enumerate() {
+        let case = Case::new(shape, seed as u64, &[3, 1], 3);
+        let receipt = case.receipt(&Cpu::default(), "blinding");
+        let verified = verify(&case.card.to_bytes(), &receipt).expect("proved");
+        assert_eq!(verified.statement(), &case.statement);
+        println!(
+            "{shape:?}: {} bytes, {} columns, {} chunks",
+            receipt.len(),
+            case.plan.places.len(),
+            case.plan.chunks()
+        );
+    }
 }
 
 #[test]
 fn backends_make_the_same_bytes() {
-    assert!(receipt(&Reference, card(), &[3, 1, 4], 4, 2) == receipt(&Cpu, card(), &[3, 1, 4], 4, 2));
+    let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
+    assert!(case.receipt(&Reference, "blinding") == case.receipt(&Cpu::default(), "blinding"));
 }

@@ -27,16 +27,14 @@ pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) ->
                     Leaves::Rows(rows) if !lookup.causal => (Numerators::One, Denominators::Rows { rows, table }),
                     Leaves::Rows(rows) => masked(lengths[lengths.len() - 1], rows.len(), |at| table[rows[at] as usize]),
                     Leaves::Tuples(tuples) => {
-                        let base = challenges.base(lookup.table);
-                        let powers = challenges.powers();
-                        let value = |at: usize| {
-                            base + tuples[at].iter().zip(powers).map(|(entry, power)| *entry * power).sum::<Fr>()
+                        // 1 / d where there is an index, else 0 / (1 + what the padding holds).
+                        let (base, powers) = (challenges.base(lookup.table), challenges.powers());
+                        let numerators = tuples.iter().map(|(exists, _)| Fr::from(*exists)).collect();
+                        let value = |(exists, tuple): &(bool, [Fr; 3])| {
+                            let entries = tuple.iter().zip(powers).map(|(entry, power)| *entry * power).sum::<Fr>();
+                            entries + if *exists { base } else { Fr::ONE }
                         };
-                        if lookup.causal {
-                            masked(lengths[lengths.len() - 1], tuples.len(), value)
-                        } else {
-                            (Numerators::One, Denominators::Values((0..tuples.len()).map(value).collect()))
-                        }
+                        (Numerators::Values(numerators), Denominators::Values(tuples.iter().map(value).collect()))
                     }
                 };
                 Block { offset: block.offset, lengths, bits, numerators, denominators }

@@ -1,0 +1,60 @@
+"""The card of a model (card.md)."""
+
+import hashlib
+
+from encoding import Reader
+from refuse import Refused, require
+
+SIZES = [  # Spec: card.layout, verify.limits
+    ("layers", 1 << 10), ("width", 1 << 17), ("kv_heads", 1 << 17), ("group", 1 << 17), ("pairs", 1 << 17),
+    ("hidden", 1 << 17), ("vocabulary", 1 << 20), ("context", 1 << 16)]
+
+PRECISION = """digit_bits residual_fraction norm_fraction query_fraction value_fraction attention_fraction
+    gate_fraction swish_fraction up_fraction hidden_fraction weight_fraction rotary_fraction score_fraction
+    score_scale exp_precision gap_bits norm_shift norm_width inverse_bits logit_width embedding_bits norm_bits
+    query_bits value_bits top_bits attention_bits projection_bits gate_bits up_bits hidden_bits down_bits""".split()
+
+
+class Card:
+    def __init__(self, data):
+        """Spec: card.layout, card.precision"""
+        self.bytes = data
+        self.fingerprint = hashlib.sha3_256(data).digest()              # card.fingerprint
+        r = Reader(data)
+        require(r.take(8) == b"ZKLLMCRD", "wrong-magic")
+        require(r.integer(2) == 1, "unknown-version")
+        require(r.integer(1) == 1, "unknown-architecture")
+        length = r.integer(1)
+        require(length <= 128, "over-limit")
+        self.name = _name(r.take(length))
+        for field, limit in SIZES:
+            size = r.integer(4)
+            require(size != 0, "bad-card")
+            require(size <= limit, "over-limit")
+            setattr(self, field, size)
+        for field in ("tied", "biases"):
+            flag = r.integer(1)
+            require(flag <= 1, "bad-card")
+            setattr(self, field, flag == 1)
+        self.rotary_base = r.integer(8)
+        self.epsilon = r.integer(8)
+        precision = r.take(len(PRECISION))
+        require(max(precision) <= 100, "bad-card")
+        for field, value in zip(PRECISION, precision):
+            setattr(self, field, value)
+        self.tokenizer = r.take(32)
+        self.chunk_log = r.integer(1)
+        n = r.integer(2)
+        require(1 <= self.chunk_log <= 16 and n <= 1 << 12, "over-limit")
+        commitments = r.take(288 * n)
+        self.commitments = [commitments[288 * i:288 * i + 288] for i in range(n)]
+        r.end()
+
+
+def _name(data):
+    try:
+        name = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("bad-card") from None
+    require(not any(ord(c) < 0x20 or 0x7f <= ord(c) <= 0x9f for c in name), "bad-card")
+    return name

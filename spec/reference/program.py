@@ -1,0 +1,264 @@
+"""Programs: what is computed, and the builder's functions (program.md). A verifier needs no rules."""
+
+from dataclasses import dataclass, field
+
+import tables
+from multilinear import bits_of
+from refuse import require
+
+
+# Spec: program.objects
+
+@dataclass(eq=False)
+class Axis:
+    name: str
+    length: int
+
+    @property
+    def bits(self):
+        return bits_of(self.length)
+
+
+def bits(axes):
+    return sum(a.bits for a in axes)
+
+
+@dataclass(eq=False)
+class Column:
+    number: int
+    axes: list
+    causal: bool
+    origin: str                         # "model", "witness", "multiplicity"
+
+
+@dataclass(eq=False)
+class Product:
+    number: int
+    axes: list
+    kind: object                        # "einsum", "scores", or a Rotary
+    left: "Operand"
+    right: "Operand"                    # None for Rotary
+
+
+@dataclass(eq=False)
+class Rotary:
+    t: Axis
+    half: Axis
+    pair: Axis
+    base: int
+    fraction: int
+
+    def tables(self):
+        return tables.rotary(self.t.length, self.pair.length, self.base, self.fraction)
+
+
+@dataclass(eq=False)
+class List:
+    entries: list
+
+
+@dataclass(eq=False)
+class Below:
+    """The public matrix [i < list[t]]."""
+    list: List
+
+
+@dataclass(eq=False)
+class Lookup:
+    axes: list
+    causal: bool
+    table: int
+    values: list
+
+
+@dataclass(eq=False)
+class Zero:
+    axes: list
+    sum: "Sum"
+
+
+@dataclass
+class Operand:
+    axes: list
+    sum: "Sum"
+
+
+# Spec: program.sums
+
+@dataclass(frozen=True)
+class At:
+    axis: Axis
+
+
+@dataclass(frozen=True)
+class All:
+    pass
+
+
+@dataclass(frozen=True)
+class Before:
+    axis: Axis
+
+
+@dataclass(frozen=True)
+class Pick:
+    axis: Axis
+    list: List
+
+
+@dataclass(frozen=True)
+class Term:
+    coefficient: int
+    source: object
+    indices: tuple
+
+
+@dataclass
+class Sum:
+    constant: int = 0
+    terms: list = field(default_factory=list)
+
+    def __add__(self, other):
+        if isinstance(other, int):
+            return Sum(self.constant + other, self.terms)
+        return Sum(self.constant + other.constant, self.terms + other.terms)
+
+    def __rmul__(self, k):
+        return Sum(k * self.constant, [Term(k * t.coefficient, t.source, t.indices) for t in self.terms])
+
+    def __sub__(self, other):
+        return self + (-other if isinstance(other, int) else -1 * other)
+
+
+def read(source, *indices):
+    """1 * source[index, ..]; an axis stands for At of it."""
+    return Sum(0, [Term(1, source, tuple(At(i) if isinstance(i, Axis) else i for i in indices))])
+
+
+def no_wrap(n):
+    """Spec: program.wrap"""
+    require(n < 250, "could-wrap")
+
+
+class Program:
+    def __init__(self, digit_bits):
+        """Spec: program.start"""
+        require(1 <= digit_bits <= 20, "bad-card")
+        self.digit_bits = digit_bits
+        self.columns, self.products, self.tables, self.lookups, self.zeros = [], [], [], [], []
+        self.multiplicity = []          # of each table, after finish()
+
+    # Spec: program.builder
+
+    def _column(self, axes, causal, origin):
+        self.columns.append(Column(len(self.columns), list(axes), causal, origin))
+        return self.columns[-1]
+
+    def model(self, axes):
+        return self._column(axes, False, "model")
+
+    def witness(self, axes, causal=False):
+        return self._column(axes, causal, "witness")
+
+    declare = witness
+
+    def product(self, axes, left, kind, right=None):
+        self.products.append(Product(len(self.products), list(axes), kind, left, right))
+        return self.products[-1]
+
+    def table(self, t):
+        if t not in self.tables:
+            self.tables.append(t)
+        return self.tables.index(t)
+
+    def lookup(self, axes, causal, table, values):
+        self.lookups.append(Lookup(list(axes), causal, table, values))
+
+    def zero(self, axes, total):
+        self.zeros.append(Zero(list(axes), total))
+
+    def exact(self, axes, total):
+        y = self.witness(axes)
+        self.zero(axes, read(y, *axes) - total)
+        return y
+
+    def round(self, axes, total, shift, n):
+        y = self.declare(axes)
+        self.round_into(y, total, shift, n)
+        return y
+
+    def round_into(self, y, total, shift, n):
+        self.remainder(y, total, shift, n)
+        self.signed(y.axes, False, read(y, *y.axes), n)
+
+    def rounded(self, axes, total, shift, n):
+        y = self.declare(axes)
+        self.remainder(y, total, shift, n)
+        return y
+
+    def remainder(self, y, total, shift, n):
+        require(shift != 0, "bad-card")
+        no_wrap(shift + n + 1)
+        self.unsigned(y.axes, False, total + (1 << (shift - 1)) - (1 << shift) * read(y, *y.axes), shift)
+
+    def unsigned(self, axes, causal, total, n):
+        """Spec: program.unsigned"""
+        d = self.digit_bits
+        no_wrap(n)
+        if n > d:
+            high = self.witness(axes, causal)
+            self.unsigned(axes, causal, read(high, *axes), n - d)
+            total = total - (1 << d) * read(high, *axes)
+        k = self.table(tables.Range(min(n, d)))
+        self.lookup(axes, causal, k, [total])
+
+    def signed(self, axes, causal, total, n):
+        """Spec: program.signed"""
+        no_wrap(n)
+        require(n != 0, "bad-card")
+        low = min(self.digit_bits, n)
+        total = total + (1 << (low - 1))
+        if n > low:
+            high = self.witness(axes, causal)
+            self.signed(axes, causal, read(high, *axes), n - low)
+            total = total - (1 << low) * read(high, *axes)
+        k = self.table(tables.Range(low))
+        self.lookup(axes, causal, k, [total])
+
+    def finish(self):
+        """Spec: program.finish"""
+        for t in self.tables:
+            require(t.representable(), "bad-card")
+            axis = Axis("row", 1 << t.bits)
+            self.multiplicity.append(self._column([axis], False, "multiplicity"))
+        self._check_constrained()
+        self._check_axes()
+
+    def _check_constrained(self):
+        """Spec: program.constrained"""
+        seen = set()
+        readers = [(v, x.axes, x.causal) for x in self.lookups for v in x.values]
+        readers += [(z.sum, z.axes, False) for z in self.zeros]
+        for total, axes, causal in readers:
+            for t in total.terms:
+                c = t.source
+                if isinstance(c, Column) and c.axes == axes and c.causal == causal and t.indices == tuple(map(At, axes)):
+                    seen.add(c.number)
+        require(all(c.number in seen for c in self.columns if c.origin == "witness"), "bad-card")
+
+    def _check_axes(self):
+        """Spec: program.axes"""
+        totals = [v for x in self.lookups for v in x.values] + [z.sum for z in self.zeros]
+        totals += [o.sum for p in self.products for o in (p.left, p.right) if o is not None]
+        for total in totals:
+            for term in total.terms:
+                if isinstance(term.source, Below):
+                    require(len(term.indices) == 2, "bad-card")
+                    continue
+                require(len(term.indices) == len(term.source.axes), "bad-card")
+                for index, axis in zip(term.indices, term.source.axes):
+                    if isinstance(index, (At, Before)):
+                        require(index.axis.length == axis.length, "bad-card")
+                    elif isinstance(index, Pick):
+                        require(len(index.list.entries) == index.axis.length, "bad-card")
+                        require(all(0 <= i < axis.length for i in index.list.entries), "bad-card")

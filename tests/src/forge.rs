@@ -1,0 +1,333 @@
+//! Cheating provers: columns of anyone's choice, and everything else made of them by the real prover.
+
+use crate::Case;
+use ark_ff::{AdditiveGroup, PrimeField};
+use std::iter::zip;
+use zkllm_kernels::Cpu;
+use zkllm_prover::infer::Ints;
+use zkllm_prover::infer::interpret::{Cells, lookup_values, zero_value};
+use zkllm_prover::prove::blinding::Blinding;
+use zkllm_prover::prove::{Leaves, Subject, Witness, attempt};
+use zkllm_prover::session::view;
+use zkllm_verifier::plan::Plan;
+use zkllm_verifier::program::{
+    AxisId, ColumnId, Index, Lookup, Operand, Origin, ProductKind, Program, Rule, Source, Sum, Term, Zero,
+};
+use zkllm_verifier::statement::Statement;
+use zkllm_verifier::{Fr, Refusal, verify};
+
+/// The integer of least absolute value that is `value` in the field; it has less than 128 bits.
+pub fn integer(value: Fr) -> i128 {
+    let low = |value: Fr| {
+        let limbs = value.into_bigint().0;
+        (limbs[2] | limbs[3] | limbs[1] >> 63 == 0).then(|| i128::from(limbs[0]) | i128::from(limbs[1]) << 64)
+    };
+    low(value).or_else(|| low(-value).map(|value| -value)).unwrap_or(i128::MAX)
+}
+
+/// The index of place `at` of a tensor of these lengths.
+pub fn unravel(mut at: usize, lengths: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; lengths.len()];
+    for (index, length) in zip(&mut index, lengths).rev() {
+        *index = at % length;
+        at /= length;
+    }
+    index
+}
+
+/// The place of `index` in a tensor of these lengths.
+pub fn ravel(index: &[usize], lengths: &[usize]) -> usize {
+    zip(index, lengths).fold(0, |at, (index, length)| at * length + index)
+}
+
+/// Whether a tensor over `axes` has `index`.
+pub fn exists(program: &Program, axes: &[AxisId], causal: bool, index: &[usize]) -> bool {
+    let inside = zip(axes, index).all(|(&axis, &index)| index < program.axes[axis].length);
+    inside && !(causal && index[index.len() - 1] > index[index.len() - 2])
+}
+
+/// Columns that are not an inference's, and what is made of them.
+pub struct Forgery<'a> {
+    case: &'a Case,
+    /// What the verifier will be told.
+    pub statement: Statement,
+    /// The verifier's plan.
+    pub plan: Plan,
+    /// The prover's plan: axes may be longer than they are, within the same bits.
+    pub own: Plan,
+    /// The columns, dense over the prover's axes.
+    pub cells: Vec<Ints>,
+    /// Columns that are not the trace's.
+    pub dirty: Vec<bool>,
+    /// Multiplicities that are not to be counted.
+    pub fixed: Vec<ColumnId>,
+}
+
+impl<'a> Forgery<'a> {
+    /// The honest columns.
+    pub fn new(case: &'a Case) -> Self {
+        let dirty = vec![false; case.plan.program.columns.len()];
+        let (plan, own) = (case.plan.clone(), case.plan.clone());
+        Self { case, statement: case.statement.clone(), plan, own, cells: case.cells(), dirty, fixed: Vec::new() }
+    }
+
+    /// Another statement, with all that the verifier makes of it; the columns stay.
+    pub fn state(&mut self, statement: Statement) {
+        self.plan = zkllm_prover::session::plan(&self.case.card, &statement).expect("a plan");
+        (self.own, self.statement) = (self.plan.clone(), statement);
+    }
+
+    /// Adds one index to each of `axes` in the prover's plan: the first of the padding, all zero.
+    pub fn extend(&mut self, axes: &[AxisId]) {
+        let old: Vec<Vec<usize>> =
+            self.own.program.columns.iter().map(|column| self.own.program.lengths(&column.axes)).collect();
+        for &axis in axes {
+            self.own.program.axes[axis].length += 1;
+        }
+        for (id, column) in self.own.program.columns.iter().enumerate() {
+            let (lengths, old) = (self.own.program.lengths(&column.axes), &old[id]);
+            if lengths == *old {
+                continue;
+            }
+            let mut cells = Ints::zeros(lengths.iter().product());
+            for at in 0..self.cells[id].len() {
+                cells.set(ravel(&unravel(at, old), &lengths), self.cells[id].get(at));
+            }
+            self.cells[id] = cells;
+            self.dirty[id] = true;
+        }
+    }
+
+    /// Adds to one cell.
+    pub fn add(&mut self, column: ColumnId, at: usize, amount: i64) {
+        let value = self.cells[column].get(at) + amount;
+        self.cells[column].set(at, value);
+        self.dirty[column] = true;
+        if matches!(self.own.program.columns[column].origin, Origin::Multiplicity(_)) {
+            self.fixed.push(column);
+        }
+    }
+
+    fn reads(&self, sum: &Sum, found: &mut Vec<ColumnId>) {
+        for term in &sum.terms {
+            match term.source {
+                Source::Column(column) => found.push(column),
+                Source::Product(product) => {
+                    let product = &self.own.program.products[product];
+                    self.reads(&product.left.sum, found);
+                    if let ProductKind::Einsum(right) | ProductKind::Scores(right) = &product.kind {
+                        let right: &Operand = right;
+                        self.reads(&right.sum, found);
+                    }
+                }
+                Source::Below(_) => {}
+            }
+        }
+    }
+
+    fn stale(&self, sums: &[&Sum]) -> bool {
+        let mut found = Vec::new();
+        sums.iter().for_each(|sum| self.reads(sum, &mut found));
+        found.iter().any(|&column| self.dirty[column])
+    }
+
+    /// Computes by its rule every column that reads a changed one, but not the `kept` ones.
+    pub fn infer(&mut self, kept: &[ColumnId]) {
+        let program = self.own.program.clone();
+        let layer = program.axes.iter().position(|axis| axis.name == "layer").expect("layers");
+        let layered = |id: ColumnId| program.columns[id].axes.contains(&layer);
+        let layers = (0..program.axes[layer].length).map(Some);
+        for now in layers.chain([None]) {
+            for &id in program.schedule.iter().filter(|&&id| layered(id) == now.is_some() && !kept.contains(&id)) {
+                let column = &program.columns[id];
+                let Origin::Witness(rule) = &column.origin else { continue };
+                let top;
+                let sums = match rule {
+                    Rule::Round { of, .. } | Rule::Exact { of } | Rule::RowMax { of, .. } => vec![of],
+                    Rule::Output { of, .. } | Rule::Digit { of, .. } => vec![of],
+                    Rule::InverseSqrt { of, .. } => {
+                        top = Sum::of(1, *of, &program.columns[*of].axes);
+                        vec![&top]
+                    }
+                    Rule::Gap { top: row, of, .. } => {
+                        top = Sum::of(1, *row, &program.columns[*row].axes);
+                        vec![&top, of]
+                    }
+                    Rule::Divide { numerator, denominator } => vec![numerator, denominator],
+                };
+                if !self.stale(&sums) {
+                    continue;
+                }
+                let lengths = program.lengths(&column.axes);
+                let sums: Vec<Zero> = sums.into_iter().map(|sum| self.at(&column.axes, sum.clone())).collect();
+                for at in 0..self.cells[id].len() {
+                    let index = unravel(at, &lengths);
+                    let here = now.is_none_or(|now| {
+                        index[column.axes.iter().position(|&axis| axis == layer).unwrap_or(0)] == now
+                    });
+                    if !here || !exists(&self.plan.program, &column.axes, column.causal, &index) {
+                        continue;
+                    }
+                    let value = self.rule(rule, &column.axes, &sums, at);
+                    if value != self.cells[id].get(at) {
+                        self.cells[id].set(at, value);
+                        self.dirty[id] = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn at(&self, axes: &[AxisId], sum: Sum) -> Zero {
+        Zero { name: String::new(), axes: axes.to_vec(), sum }
+    }
+
+    fn rule(&self, rule: &Rule, axes: &[AxisId], sums: &[Zero], at: usize) -> i64 {
+        let program = &self.own.program;
+        let cells = self.cells.as_slice();
+        let value = |sum: &Zero, at: usize| integer(zero_value(program, cells, sum, at));
+        let result = match rule {
+            Rule::Exact { .. } => value(&sums[0], at),
+            Rule::Round { shift, .. } => (value(&sums[0], at) + (1 << (shift - 1))) >> shift,
+            Rule::Digit { shift, .. } => value(&sums[0], at) >> shift,
+            Rule::InverseSqrt { constant, .. } => (constant / value(&sums[0], at).max(1)).isqrt(),
+            Rule::RowMax { of, over, shift } => {
+                let wide = self.at(&[axes, &[*over]].concat(), of.clone());
+                let (length, token) = (program.axes[*over].length, at % program.axes[axes[axes.len() - 1]].length);
+                (0..=token).map(|u| value(&wide, at * length + u) >> shift).max().unwrap_or(0)
+            }
+            Rule::Gap { shift, .. } => value(&sums[0], at) - (value(&sums[1], at) >> shift),
+            Rule::Output { table, output, .. } => {
+                let outputs = &program.tables[*table].outputs()[*output];
+                usize::try_from(value(&sums[0], at))
+                    .ok()
+                    .and_then(|row| outputs.get(row))
+                    .map_or(0, |value| i128::from(*value))
+            }
+            Rule::Divide { .. } => {
+                let (n, d) = (value(&sums[0], at), value(&sums[1], at));
+                if d == 0 { 0 } else { (2 * n + d).div_euclid(2 * d) }
+            }
+        };
+        result as i64
+    }
+
+    /// The tuple of a lookup at a place of the prover's axes. Outside the support the verifier's weights leave a constant
+    /// out, and a term that does not follow an axis beyond its end.
+    fn tuple<C: Cells + ?Sized>(&self, cells: &C, lookup: &Lookup, at: usize, index: &[usize]) -> (bool, [Fr; 3]) {
+        let (own, program) = (&self.own.program, &self.plan.program);
+        let inside = exists(program, &lookup.axes, lookup.causal, index);
+        let values = if inside {
+            lookup_values(own, cells, lookup, at)
+        } else {
+            let pair = &lookup.axes[lookup.axes.len().saturating_sub(2)..];
+            let acausal = lookup.causal && !exists(program, pair, true, &index[index.len() - 2..]);
+            let follows = |term: &&Term| {
+                zip(&lookup.axes, index).all(|(axis, &at)| {
+                    let beyond = at >= program.axes[*axis].length || (acausal && pair.contains(axis));
+                    !beyond || (term.index.contains(&Index::At(*axis)) && !matches!(term.source, Source::Below(_)))
+                })
+            };
+            let rest = |sum: &Sum| Sum { constant: 0, terms: sum.terms.iter().filter(follows).cloned().collect() };
+            lookup_values(
+                own,
+                cells,
+                &Lookup { values: lookup.values.iter().map(rest).collect(), ..lookup.clone() },
+                at,
+            )
+        };
+        let mut tuple = [Fr::ZERO; 3];
+        zip(&mut tuple, values).for_each(|(entry, value)| *entry = value);
+        (inside, tuple)
+    }
+
+    /// The leaves of all lookups, with every tuple that is in its table counted in the multiplicities; the names of the
+    /// statements that do not hold.
+    pub fn leaves(&mut self) -> (Vec<Leaves>, Vec<String>) {
+        self.leaves_of(None)
+    }
+
+    /// The same, with field elements for the columns where there are.
+    pub fn leaves_of(&mut self, field: Option<&[Vec<Fr>]>) -> (Vec<Leaves>, Vec<String>) {
+        let program = self.own.program.clone();
+        let mut counts: Vec<Vec<i64>> = program.tables.iter().map(|table| vec![0; 1 << table.bits()]).collect();
+        let outputs: Vec<Vec<Vec<i64>>> = program.tables.iter().map(|table| table.outputs()).collect();
+        let (mut leaves, mut broken) = (Vec::new(), Vec::new());
+        let same_lists = program.lists == self.case.plan.program.lists;
+        for (id, lookup) in program.lookups.iter().enumerate() {
+            let lengths = program.lengths(&lookup.axes);
+            let counts = &mut counts[lookup.table];
+            let moved = lengths != self.case.plan.program.lengths(&lookup.axes);
+            if !moved && same_lists && field.is_none() && !self.stale(&lookup.values.iter().collect::<Vec<_>>()) {
+                let rows = &self.case.trace.lookups[id];
+                let inside = |at: usize| exists(&program, &lookup.axes, lookup.causal, &unravel(at, &lengths));
+                (0..rows.len()).filter(|&at| inside(at)).for_each(|at| counts[rows[at] as usize] += 1);
+                leaves.push(Leaves::Rows(rows.clone()));
+                continue;
+            }
+            let tuples: Vec<(bool, [Fr; 3])> = (0..lengths.iter().product())
+                .map(|at| match field {
+                    Some(cells) => self.tuple(cells, lookup, at, &unravel(at, &lengths)),
+                    None => self.tuple(self.cells.as_slice(), lookup, at, &unravel(at, &lengths)),
+                })
+                .collect();
+            let mut holds = true;
+            for (_, tuple) in tuples.iter().filter(|(inside, _)| *inside) {
+                let row = usize::try_from(integer(tuple[0])).ok().filter(|&row| row < counts.len());
+                let matching = |&row: &usize| {
+                    zip(&outputs[lookup.table], &tuple[1..]).all(|(output, entry)| Fr::from(output[row]) == *entry)
+                };
+                match row.filter(matching) {
+                    Some(row) => counts[row] += 1,
+                    None => holds = false,
+                }
+            }
+            if !holds {
+                broken.push(lookup.name.clone());
+            }
+            leaves.push(Leaves::Tuples(tuples));
+        }
+        for zero in &program.zeros {
+            let lengths = program.lengths(&zero.axes);
+            let inside = |at: &usize| exists(&self.plan.program, &zero.axes, false, &unravel(*at, &lengths));
+            let fails = |at| zero_value(&program, self.cells.as_slice(), zero, at) != Fr::ZERO;
+            if self.stale(&[&zero.sum]) && (0..lengths.iter().product()).filter(inside).any(fails) {
+                broken.push(zero.name.clone());
+            }
+        }
+        for (id, column) in program.columns.iter().enumerate() {
+            if let Origin::Multiplicity(table) = column.origin
+                && !self.fixed.contains(&id)
+            {
+                self.cells[id] = Ints::narrowed(counts[table].clone());
+            }
+        }
+        (leaves, broken)
+    }
+
+    /// The witness of a prover with these leaves.
+    pub fn witness(&self, leaves: Vec<Leaves>) -> Witness<'_> {
+        Witness { columns: self.cells.iter().map(view).collect(), leaves }
+    }
+
+    /// What the real prover makes of it, and the names of the statements that do not hold.
+    pub fn receipt(&mut self) -> (Vec<u8>, Vec<String>) {
+        let (leaves, broken) = self.leaves();
+        let subject = Subject {
+            card: &self.case.card,
+            statement: &self.statement,
+            plan: &self.plan,
+            model: &self.case.secret.commitments,
+        };
+        let blinding = Blinding::seeded(b"cheat");
+        let (receipt, _, _) =
+            attempt(&Cpu::default(), self.case.generators(), &subject, self.witness(leaves), blinding, &|_| {});
+        (receipt, broken)
+    }
+
+    /// What the verifier says of it, and the names of the statements that do not hold.
+    pub fn verdict(&mut self) -> (Result<(), Refusal>, Vec<String>) {
+        let (receipt, broken) = self.receipt();
+        (verify(&self.case.card.to_bytes(), &receipt).map(|_| ()), broken)
+    }
+}
