@@ -19,7 +19,7 @@ class Card:
     def __init__(self, data):
         """Spec: card.layout, card.precision"""
         self.bytes = data
-        self.fingerprint = hashlib.sha3_256(data).digest()              # card.fingerprint
+        self.fingerprint = hashlib.sha3_256(data).digest()              # Spec: card.fingerprint
         r = Reader(data)
         require(r.take(8) == b"ZKLLMCRD", "wrong-magic")
         require(r.integer(2) == 1, "unknown-version")
@@ -45,10 +45,15 @@ class Card:
         self.tokenizer = r.take(32)
         self.chunk_log = r.integer(1)
         n = r.integer(2)
-        require(1 <= self.chunk_log <= 16 and n <= 1 << 12, "over-limit")
+        require(1 <= self.chunk_log <= 16 and n <= 1 << 10, "over-limit")
         commitments = r.take(288 * n)
         self.commitments = [commitments[288 * i:288 * i + 288] for i in range(n)]
         r.end()
+
+
+# Spec: card.name
+HIDDEN = [(0, 0x1f), (0x7f, 0x9f), (0xad, 0xad), (0x61c, 0x61c), (0x200b, 0x200f), (0x2028, 0x202e), (0x2060, 0x206f),
+          (0xfeff, 0xfeff)]
 
 
 def _name(data):
@@ -56,5 +61,5 @@ def _name(data):
         name = data.decode("utf-8")
     except UnicodeDecodeError:
         raise Refused("bad-card") from None
-    require(not any(ord(c) < 0x20 or 0x7f <= ord(c) <= 0x9f for c in name), "bad-card")
+    require(not any(low <= ord(c) <= high for c in name for low, high in HIDDEN), "bad-card")
     return name

@@ -1,8 +1,10 @@
 """Compares this verifier with another one on mutated cards and receipts.
 
-    differential.py OTHER CARD RECEIPT COUNT [SEED]
+    differential.py OTHER CARD RECEIPT COUNT [SEED [early]]
 
-OTHER is a program that is called as OTHER CARD RECEIPT and begins its output with "proved" or "refused: code".
+OTHER is a program that is called as OTHER CARD RECEIPT, begins its output with "proved" or "refused: code" and exits as
+verify.codes says.
+With "early" the receipts end before the proof: fast, for parsing, program and plan.
 Prints every disagreement, and every mutant that both accept and that is not the original; exit 1 if there are any.
 """
 
@@ -16,9 +18,9 @@ from collections import Counter
 from pathlib import Path
 
 import transcript
-from card import PRECISION
-from groups import P
-from refuse import Refused
+from card import PRECISION, SIZES
+from groups import P, R
+from refuse import UNUSABLE, Refused
 from verify import verify
 
 HEADER = 42                             # magic, version, fingerprint
@@ -90,6 +92,8 @@ class Mutator:
                 new = bytes([c.to_bytes(48, "big")[0] | 0x80]) + c.to_bytes(48, "big")[1:] + old[48:]
                 if label == "g2" and r.random() < 0.5:
                     new = old[:48] + c.to_bytes(48, "big")
+            elif label == "scalar":
+                new = (R + r.randrange(3)).to_bytes(32, "little")
             else:
                 i = 48 * r.randrange(max(1, size // 48))
                 new = (old[:i] + c.to_bytes(48, "little") + old[i + 48:])[:size]
@@ -106,6 +110,47 @@ class Mutator:
         else:
             new = self.flip(old, 0, size)
         return data[:at] + bytes(new) + data[at + size:]
+
+    def early(self):
+        """A card with other sizes and precision, a receipt with another statement and no proof."""
+        r, card = self.random, bytearray(self.card)
+        shape = 12 + len(card[12:12 + card[11]])            # the first size
+        for _ in range(r.choice([0, 0, 0, 1, 2])):
+            i = shape + 4 * r.randrange(len(SIZES))
+            limit = dict(enumerate(x for _, x in SIZES))[(i - shape) // 4]
+            size = r.choice([0, 1, 2, 3, limit, limit + 1, limit - 1, 1 << r.randrange(33)]
+                            + [r.randrange(1, 1 << r.randrange(1, 20))] * 9)
+            card[i:i + 4] = min(size, 2 ** 32 - 1).to_bytes(4, "little")
+        flags = shape + 4 * len(SIZES)
+        if r.random() < 0.2:
+            card[flags + r.randrange(2)] = r.choice([0, 1, 1, 2])
+        if r.random() < 0.1:
+            i = flags + 2 + r.randrange(16)
+            card[i] = r.randrange(256)
+        precision = flags + 18
+        for _ in range(r.choice([0, 1, 2, 5, 9])):
+            i = precision + r.randrange(len(PRECISION))
+            card[i] = r.choice([0, 1, 2, 20, 21, 30, 31, 40, 41, 100, 101, r.randrange(101)]
+                               + [max(0, min(100, card[i] + r.randint(-3, 3)))] * 30)
+        if r.random() < 0.1:
+            card[precision + len(PRECISION) + 32] = r.choice([0, 1, 2, 3, 15, 16, 17, r.randrange(1, 17)])
+        if r.random() < 0.2:
+            n = r.choice([0, 1, 2, 3, 4, 7])
+            card = card[:self.fields - 2] + n.to_bytes(2, "little") + (card[self.fields:self.fields + 288] * n)
+        if r.random() < 0.1:
+            name = r.choice(["", "a" * 127, "a" * 128, "a" * 129, "\u2603", "a\u200bb", "\x7f", "\xa0", "\xad", "\u2010", "\u2027",
+                             "\u2028", "\u202e", "\u202f", "\u205f", "\u2060", "\u206f", "\u2070", "\ufeff", "\U0001f600"]).encode()
+            name = r.choice([name] * 4 + [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x98"])
+            card = card[:11] + bytes([len(name)]) + name + card[shape:]
+        card = bytes(card)
+        T = r.choice([r.randrange(2, 20)] * 12 + [0, 1, 2, 3, 64, 65, r.randrange(1, 300)])
+        prompt = r.choice([r.randrange(1, max(2, T))] * 12 + [0, 1, T - 1, T, T + 1]) % 2 ** 32
+        vocabulary = int.from_bytes(self.card[shape + 24:shape + 28], "little")
+        tokens = [r.randrange(vocabulary) for _ in range(T)]
+        if T and r.random() < 0.05:
+            tokens[r.randrange(T)] = r.choice([vocabulary, vocabulary + 1, 2 ** 32 - 1])
+        statement = b"".join(x.to_bytes(4, "little") for x in [T, prompt, *tokens])
+        return "early", card, self.bound(card, self.receipt[:HEADER] + statement)
 
     def mutant(self):
         """(name, card, receipt)"""
@@ -163,10 +208,12 @@ def theirs(program, card, receipt, folder):
     out = subprocess.run([program, *paths], capture_output=True, text=True)
     first = (out.stdout or out.stderr).splitlines()[:1]
     line = first[0] if first else f"exit {out.returncode}"
-    return line.removeprefix("refused: ").split()[0] if line.startswith("refused: ") else line.split(":")[0]
+    code = line.removeprefix("refused: ").split()[0] if line.startswith("refused: ") else line.split(":")[0]
+    expected = 0 if code == "proved" else 2 if code in UNUSABLE else 1
+    return code if out.returncode == expected else f"{code}, exit {out.returncode}"
 
 
-def main(program, card_path, receipt_path, count, seed="1"):
+def main(program, card_path, receipt_path, count, seed="1", mode=""):
     def late(*_):
         raise TimeoutError
     signal.signal(signal.SIGALRM, late)
@@ -174,7 +221,7 @@ def main(program, card_path, receipt_path, count, seed="1"):
     mutator, codes, bad = Mutator(card, receipt, int(seed)), Counter(), 0
     with tempfile.TemporaryDirectory() as folder:
         for number in range(int(count)):
-            name, c, r = mutator.mutant()
+            name, c, r = mutator.early() if mode == "early" else mutator.mutant()
             a, b = ours(c, r), theirs(program, c, r, Path(folder))
             codes[name, a] += 1
             if a != b or (a == "proved" and (c, r) != (card, receipt)):

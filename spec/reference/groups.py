@@ -38,7 +38,7 @@ def _read_point(data, kind, coordinates):
         point = kind.from_compressed_bytes_unchecked(data)
     except ValueError:
         raise Refused("bad-point") from None                            # x of no point
-    require(bytes(point.to_compressed_bytes()) == data, "bad-point")    # encoding.unique
+    require(bytes(point.to_compressed_bytes()) == data, "bad-point")    # Spec: encoding.unique
     require(point.is_in_subgroup(), "wrong-subgroup")
     return point
 

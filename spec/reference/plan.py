@@ -56,4 +56,4 @@ class Plan:
         """Spec: plan.limits"""
         for c in program.columns:
             require(not c.causal or bits(c.axes[-2:]) <= 2 * self.s, "over-limit")
-        require(self.chunks <= 1 << 12, "over-limit")
+        require(self.chunks <= 1 << 10, "over-limit")

@@ -16,11 +16,11 @@ class Receipt:
         self.prompt = r.integer(4)
         require(count <= 1 << 16, "over-limit")
         self.tokens = [r.integer(4) for _ in range(count)]
-        self.statement = data[start:r.position]                         # statement.bytes
+        self.statement = data[start:r.position]                         # Spec: statement.bytes
         self.data, self.proof_at = data, r.position
 
     def check(self, card):
-        """Spec: verify.order, step 3, then statement.checks"""
+        """Steps 3 and 4. Spec: verify.order, statement.checks"""
         require(self.fingerprint == card.fingerprint, "other-card")
         require(len(self.tokens) <= min(1 << 16, card.context), "over-limit")
         require(0 < self.prompt < len(self.tokens), "bad-prompt-length")

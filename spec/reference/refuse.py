@@ -8,18 +8,21 @@ BLAME = {
     "unknown-version": UNSUPPORTED, "unknown-architecture": UNSUPPORTED, "over-limit": UNSUPPORTED,
     "bad-card": MALFORMED, "could-wrap": MALFORMED,
     "token-out-of-range": MALFORMED, "bad-prompt-length": MALFORMED,
-    "other-card": FALSE, "wrong-length": MALFORMED,
+    "other-card": FALSE,
     "bad-scalar": MALFORMED, "bad-point": MALFORMED, "wrong-subgroup": MALFORMED,
     "degenerate-challenge": FALSE, "ledger-value": FALSE, "ledger-opening": FALSE,
     "opening-link": FALSE, "opening-vmv": FALSE, "opening-final": FALSE,
 }
 
+# Nothing to judge: the exit code is 2, of all other refusals 1.
+UNUSABLE = {code for code, blame in BLAME.items() if blame == UNSUPPORTED} | {"wrong-magic", "bad-card", "could-wrap"}
+
 
 class Refused(Exception):
     def __init__(self, code):
         super().__init__(code)
+        assert code in BLAME
         self.code = code
-        self.blame = BLAME[code]
 
 
 def require(condition, code):

@@ -10,7 +10,7 @@ from sumcheck import sumcheck
 
 def tlookup(program, plan, ledger, claims):
     transcript = ledger.transcript
-    alpha, beta = transcript.challenge("tlookup"), transcript.challenge("tlookup")      # tlookup.leaves
+    alpha, beta = transcript.challenge("tlookup"), transcript.challenge("tlookup")      # Spec: tlookup.leaves
     point, p, q = tree(plan, ledger)
     numerators(program, plan, claims, point, p)
     denominators(program, plan, claims, point, q, alpha, beta)

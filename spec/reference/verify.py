@@ -1,6 +1,6 @@
 """The order of a verification (verify.md) and of a proof (proof.md).
 
-    verify.py CARD RECEIPT      exit 0: proved; 1: refused; 2: cannot be used
+    verify.py CARD RECEIPT      exit 0: proved; 1: refused; 2: nothing to judge
 """
 
 import sys
@@ -15,7 +15,7 @@ from ledger import Form, Ledger
 from opening import open_pool, support_claims
 from plan import Plan
 from receipt import Receipt
-from refuse import UNSUPPORTED, Refused, require
+from refuse import UNUSABLE, Refused, require
 from tlookup import tlookup
 from transcript import Proof, Transcript
 
@@ -76,7 +76,7 @@ def main(arguments):
         card, receipt = verify(*contents)
     except Refused as refused:
         print(f"refused: {refused.code}")
-        return 2 if refused.blame == UNSUPPORTED else 1
+        return 2 if refused.code in UNUSABLE else 1
     print(f"proved: card {card.fingerprint.hex()} answers {receipt.tokens[:receipt.prompt]} "
           f"with {receipt.tokens[receipt.prompt:]}")
     print(f"{time.perf_counter() - start:.1f} s", file=sys.stderr)
