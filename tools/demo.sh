@@ -52,7 +52,8 @@ else
     prompt="${ZKLLM_PROMPT:-Write two sentences about the sea.}"
     chat=(--chat)
 fi
-words="${ZKLLM_TOKENS:-24}"
+# 61 and 64 tokens: past 64 an axis doubles.
+if [ $tiny = yes ]; then words="${ZKLLM_TOKENS:-19}"; else words="${ZKLLM_TOKENS:-24}"; fi
 echo "model:  $model" >&2
 echo "prompt: $prompt" >&2
 

@@ -214,13 +214,18 @@ def theirs(program, card, receipt, folder):
 
 
 def main(program, card_path, receipt_path, count, seed="1", mode=""):
+    stopped = []                                            # by a signal: the summary is printed all the same
+
     def late(*_):
         raise TimeoutError
     signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     card, receipt = Path(card_path).read_bytes(), Path(receipt_path).read_bytes()
     mutator, codes, bad = Mutator(card, receipt, int(seed)), Counter(), 0
     with tempfile.TemporaryDirectory() as folder:
         for number in range(int(count)):
+            if stopped:
+                break
             name, c, r = mutator.early() if mode == "early" else mutator.mutant()
             a, b = ours(c, r), theirs(program, c, r, Path(folder))
             codes[name, a] += 1
@@ -234,7 +239,7 @@ def main(program, card_path, receipt_path, count, seed="1", mode=""):
                 keep.with_suffix(".receipt").write_bytes(r)
     for (name, code), n in sorted(codes.items()):
         print(f"{n:6} {name}: {code}")
-    print(f"{count} mutants, {bad} to look at")
+    print(f"{sum(codes.values())} mutants, {bad} to look at")
     return bad != 0
 
 

@@ -106,7 +106,7 @@ def read_gt(data):
     g4 = tower.frobenius12(tower.frobenius12(g2))
     # g^(p^4) g = g^(p^2)  and  g^p g^|x| = 1
     require(tower.mul12(g4, g) == tower.reduced12(g2), "wrong-subgroup")
-    require(tower.mul12(g1, tower.pow12(g, tower.X_ABS)) == tower.ONE12, "wrong-subgroup")
+    require(tower.mul12(g1, tower.pow_x(g)) == tower.ONE12, "wrong-subgroup")
     return GT(g)
 
 

@@ -91,29 +91,9 @@ def mul12(a, b):
     return reduced12((add6(x, times_v(y)), sub6(cross, add6(x, y))))
 
 
-def square12(a):
-    m = mul6(a[0], a[1])
-    s = mul6(add6(a[0], a[1]), add6(a[0], times_v(a[1])))
-    return reduced12((sub6(s, add6(m, times_v(m))), add6(m, m)))
-
-
 def conjugate12(a):
     """The power p^6: the inverse of an element of norm 1 over Fq6."""
     return reduced12((a[0], sub6(ZERO6, a[1])))
-
-
-def pow12(a, n):
-    """a^n, n >= 0, four bits at a time."""
-    powers = [ONE12, a]
-    for _ in range(14):
-        powers.append(mul12(powers[-1], a))
-    out = ONE12
-    for digit in "%x" % n:
-        if out is not ONE12:
-            out = square12(square12(square12(square12(out))))
-        if digit != "0":
-            out = mul12(out, powers[int(digit, 16)])
-    return out
 
 
 # a^p: of sum c_i w^i, c_i in Fq2, it is sum conj(c_i) (w^(p-1))^i w^i, and w^(p-1) = (1 + u)^((p-1)/6).
@@ -127,3 +107,57 @@ def frobenius12(a):
     def half(c, odd):
         return tuple(mul2((c[k][0], -c[k][1]), _W[2 * k + odd]) for k in range(3))
     return half(a[0], 0), half(a[1], 1)
+
+
+def square_cyclotomic(a):
+    """a^2 for an element with a^(p^4) a = a^(p^2) (Granger and Scott, eprint 2009/565)."""
+    (z0, z4, z3), (z2, z1, z5) = a
+    t0, t1 = _square4(z0, z1)
+    t2, t3 = _square4(z2, z3)
+    t4, t5 = _square4(z4, z5)
+    return ((_three_two(t0, z0, -2), _three_two(t2, z4, -2), _three_two(t4, z3, -2)),
+            (_three_two(xi(t5), z2, 2), _three_two(t1, z1, 2), _three_two(t3, z5, 2)))
+
+
+def _square4(a, b):
+    """(a + b s)^2 with s^2 = 1 + u"""
+    x, y = mul2(a, a), mul2(b, b)
+    s = add2(a, b)
+    return add2(x, xi(y)), sub2(mul2(s, s), add2(x, y))
+
+
+def _three_two(t, z, two):
+    return (3 * t[0] + two * z[0]) % P, (3 * t[1] + two * z[1]) % P
+
+
+def pow_x(a):
+    """a^|x|, for an element with a^(p^4) a = a^(p^2)."""
+    out = a
+    for bit in bin(X_ABS)[3:]:
+        out = square_cyclotomic(out)
+        if bit == "1":
+            out = mul12(out, a)
+    return out
+
+
+def pow12(a, n):
+    """a^n for 0 <= n < r and an element of order r.
+
+    p = x modulo r and x < 0, so a^|x| is the inverse of a^p: n is written with four digits in base |x|,
+    and the four powers are computed at once.
+    """
+    bases = [a]
+    for _ in range(3):
+        bases.append(conjugate12(frobenius12(bases[-1])))
+    products = [ONE12]                                      # of every subset of the bases
+    for base in bases:
+        products += [mul12(x, base) if x is not ONE12 else base for x in products]
+    digits = [n // X_ABS ** i % X_ABS for i in range(4)]
+    out = ONE12
+    for bit in range(63, -1, -1):
+        if out is not ONE12:
+            out = square_cyclotomic(out)
+        subset = sum((d >> bit & 1) << i for i, d in enumerate(digits))
+        if subset:
+            out = mul12(out, products[subset]) if out is not ONE12 else products[subset]
+    return out

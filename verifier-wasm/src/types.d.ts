@@ -1,0 +1,105 @@
+/** Who has to act on a refusal: the bytes are no card or receipt; this verifier does not implement them; the claim is not proved. */
+export type Blame = "malformed" | "unsupported" | "false";
+
+/** A card or receipt that was not accepted. Codes are stable across versions; `refusals()` lists them. */
+export interface Refused {
+  verdict: "refused";
+  code: string;
+  blame: Blame;
+  words: string;
+}
+
+/** What was proved: every token after the first `promptLength` is the committed model's greedy choice. */
+export interface Proved {
+  verdict: "proved";
+  code: "proved";
+  words: string;
+  /** The name on the card. Nothing is proved about it. */
+  model: string;
+  /** SHA3-256 of the card, 64 hexadecimal digits. */
+  fingerprint: string;
+  tokens: number[];
+  promptLength: number;
+}
+
+export type Outcome = Proved | Refused;
+export type Inspected<T> = T | Refused;
+
+export interface CardContents {
+  verdict: "read";
+  kind: "card";
+  bytes: number;
+  name: string;
+  fingerprint: string;
+  architecture: string;
+  layers: number;
+  width: number;
+  kvHeads: number;
+  heads: number;
+  headDimension: number;
+  hidden: number;
+  vocabulary: number;
+  context: number;
+  tied: boolean;
+  biases: boolean;
+  rotaryBase: string;
+  /** SHA3-256 of the tokenizer's record, 64 hexadecimal digits. */
+  tokenizer: string;
+  chunkLog: number;
+  commitments: number;
+  precision: Record<string, number>;
+}
+
+export interface ReceiptContents {
+  verdict: "read";
+  kind: "receipt";
+  bytes: number;
+  /** The card it was made for. */
+  fingerprint: string;
+  tokens: number[];
+  promptLength: number;
+  proofBytes: number;
+}
+
+/** Name and length of an axis. */
+export type AxisDescription = [name: string, length: number];
+
+export interface PlanDescription {
+  verdict: "read";
+  kind: "plan";
+  columns: { name: string; origin: "model" | "witness" | "multiplicity"; axes: AxisDescription[]; causal: boolean; numbers: number; chunk: number; bits: number }[];
+  products: { name: string; kind: "einsum" | "scores" | "rotary"; axes: AxisDescription[]; numbers: number }[];
+  lookups: { name: string; table: number; axes: AxisDescription[]; causal: boolean; numbers: number }[];
+  tables: { kind: "range" | "exp" | "silu"; bits: number }[];
+  zeros: number;
+  leafBits: number;
+  chunkLog: number;
+  modelChunks: number;
+  witnessChunks: number;
+  proofBytes: number;
+  openingBytes: number;
+}
+
+export type StepName = "commitments" | "lookups" | "products" | "columns" | "opening" | "ledger";
+
+export type Trace =
+  | {
+      verdict: "read";
+      kind: "trace";
+      steps: { name: StepName; bytes: number; messages: number }[];
+      /** The step in which the last message was read. */
+      reached: StepName | null;
+      /** The code of the refusal that ended it, if one did. */
+      refusedWith: string | null;
+    }
+  | (Refused & { steps: [] });
+
+export interface RefusalDescription {
+  code: string;
+  blame: Blame;
+  words: string;
+}
+
+export type Decoded =
+  | { verdict: "read"; kind: "text"; digest: string; tokens: { id: number; bytes: number[]; name: string; control: boolean }[] }
+  | Refused;

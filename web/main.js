@@ -1,0 +1,404 @@
+// Decides what the page does: takes files, has them verified in a worker, shows what came out. Text from files is only
+// ever set as text.
+import { draw, thousands } from "./draw.js";
+
+const $ = (id) => document.getElementById(id);
+const MAX_BYTES = 64 * 2 ** 20; // as in the verifier
+const KINDS = { "ZKLLMCRD": "card", "ZKLLMRCP": "receipt", "zkllm to": "vocabulary" };
+// Where things stand in a receipt: magic 8, version 2, fingerprint 32, number of tokens 4, length of the prompt 4, tokens.
+const COUNT = 42;
+const TOKENS = 50;
+
+const files = { card: null, receipt: null, vocabulary: null };
+let list = { samples: [], cards: [] };
+let genuine = null; // what was verified before a change
+let running = null; // { id, worker, begun }
+let number = 0;
+let wasm = null;
+
+const element = (name, attributes = {}, ...children) => {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+};
+const problem = (text) => {
+  $("file-problem").textContent = text ?? "";
+  $("file-problem").hidden = !text;
+};
+
+// ---- the verifier
+
+/** Compiled once, and handed to every worker: a new one needs nothing from the network. */
+const compiled = () => {
+  wasm ??= fetch("pkg/zkllm_verifier_bg.wasm").then((answer) => {
+    if (!answer.ok) throw new Error(`the verifier could not be loaded (${answer.status})`);
+    return answer.arrayBuffer();
+  }).then((bytes) => WebAssembly.compile(bytes));
+  return wasm;
+};
+let spare = null;
+const newWorker = () => new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+
+function stop() {
+  if (!running) return;
+  running.worker.terminate();
+  clearInterval(running.clock);
+  running = null;
+  $("working").hidden = true;
+  $("cancel").hidden = true;
+  $("verify").disabled = !(files.card && files.receipt);
+  document.body.removeAttribute("data-busy");
+}
+
+async function run({ card, receipt, vocabulary }) {
+  stop();
+  const id = ++number;
+  const worker = spare ?? newWorker();
+  spare = null;
+  const begun = performance.now();
+  const state = { id, worker, begun, stage: "Loading the verifier" };
+  running = state;
+  document.body.setAttribute("data-busy", "");
+  const tell = () => { $("stage").textContent = `${state.stage} … ${((performance.now() - begun) / 1000).toFixed(1)} s`; };
+  state.clock = setInterval(tell, 100);
+  tell();
+  $("working").hidden = false;
+  $("cancel").hidden = false;
+  $("verify").disabled = true;
+  for (const part of ["answer", "model", "proof", "tamper"]) $(part).hidden = true;
+  $("outcome").replaceChildren();
+  worker.onmessage = ({ data }) => {
+    if (data.id !== id || running !== state) return;
+    if (data.kind === "stage") state.stage = data.stage;
+    if (data.kind === "outcome") showOutcome(state, data);
+    if (data.kind === "contents") showContents(state, data);
+    if (data.kind === "text") showText(state, data.decoded);
+    if (data.kind === "drawing") { showDrawing(data); finish(state); }
+    if (data.kind === "failed") { showFailure(data.message); finish(state); }
+  };
+  worker.onerror = (event) => { event.preventDefault(); if (running === state) { showFailure(event.message || "the worker could not be started"); finish(state); } };
+  try {
+    const [module, words] = await Promise.all([compiled(), vocabulary]);
+    if (running === state) worker.postMessage({ id, module, card, receipt, vocabulary: words });
+  } catch (error) {
+    wasm = null;
+    if (running === state) { showFailure(error.message); finish(state); }
+  }
+}
+
+function finish(state) {
+  if (running !== state) return;
+  stop();
+  spare ??= newWorker(); // the next one starts at once
+}
+
+// ---- what came out
+
+function showOutcome(state, { outcome, verifyMs }) {
+  state.outcome = outcome;
+  const proved = outcome.verdict === "proved";
+  const blame = { malformed: "The files are damaged or not what they should be.", unsupported: "This verifier cannot judge the files.", false: "The claim is not proved." }[outcome.blame];
+  const box = element("div", { class: `verdict ${proved ? "proved" : "refused"}`, "data-code": outcome.code, "data-ms": verifyMs.toFixed(1) },
+    element("strong", {}, proved ? "✓ Proved: this model gave this answer" : "✗ Refused: not proved"));
+  if (proved) {
+    box.append(element("p", {}, outcome.words, " Every word piece of the answer is the one the model rated highest."));
+  } else {
+    box.append(element("p", {}, `${blame} ${outcome.words}`), element("p", { class: "minor" }, "Name of the check: ", element("code", {}, outcome.code)));
+  }
+  box.append(element("p", { class: "minor" }, `Checked in ${(verifyMs / 1000).toFixed(2)} seconds on this device.`));
+  $("outcome").replaceChildren(box);
+  $("verdict").focus({ preventScroll: true });
+  $("verdict").scrollIntoView({ block: "nearest" });
+}
+
+function showFailure(message) {
+  $("outcome").replaceChildren(element("div", { class: "verdict refused", "data-code": "failed" }, element("strong", {}, "✗ Nothing was verified"),
+    element("p", {}, `The verifier stopped by itself (${message}). Nothing is proved. Please load the page anew; if it happens again, it is a fault of this software.`)));
+}
+
+function showContents(state, { card, receipt }) {
+  state.receipt = receipt;
+  const proved = state.outcome.verdict === "proved";
+  if (receipt.verdict === "read") {
+    $("unproved").hidden = proved;
+    $("answer").hidden = false;
+    const ids = receipt.tokens;
+    for (const [id, part] of [["prompt-text", ids.slice(0, receipt.promptLength)], ["answer-text", ids.slice(receipt.promptLength)]]) {
+      $(id).replaceChildren(element("span", { class: "mono" }, part.length ? `tokens ${part.join(", ")}` : "(none)"));
+    }
+    $("token-numbers").textContent = `prompt: ${ids.slice(0, receipt.promptLength).join(" ")} – answer: ${ids.slice(receipt.promptLength).join(" ")}`;
+    $("binding").textContent = card.verdict === "read"
+      ? `The proof is about token numbers. The card names the vocabulary that turns them into text by its SHA3-256 digest ${card.tokenizer}. This page has no vocabulary with that digest, so it shows numbers; give one below to see text.`
+      : "The proof is about token numbers.";
+    $("tamper").hidden = receipt.tokens.length === 0;
+  }
+  if (card.verdict === "read") {
+    $("model").hidden = false;
+    const fact = (name, value, mono) => [element("dt", {}, name), element("dd", mono ? { class: "mono" } : {}, element("bdi", {}, value))];
+    $("model-facts").replaceChildren(
+      ...fact("Name", card.name), ...fact("Fingerprint", card.fingerprint.replace(/(.{8})(?=.)/g, "$1 "), true),
+      ...(receipt.verdict === "read" && receipt.fingerprint !== card.fingerprint ? fact("Receipt is for", receipt.fingerprint.replace(/(.{8})(?=.)/g, "$1 "), true) : []),
+      ...fact("Size", `${card.layers} layers of width ${thousands(card.width)}, ${card.heads} heads, vocabulary of ${thousands(card.vocabulary)} tokens, at most ${thousands(card.context)} tokens`),
+      ...fact("Files", `card ${thousands(card.bytes)} bytes${receipt.verdict === "read" ? `, receipt ${thousands(receipt.bytes)} bytes` : ""}`));
+  }
+}
+
+/** Token texts as text: bytes of several tokens may make one character; control tokens are named, invisible characters shown. */
+function showText(state, decoded) {
+  if (decoded.verdict !== "read") {
+    $("binding").textContent += ` The vocabulary given was not used: ${decoded.words}`;
+    return;
+  }
+  const { promptLength } = state.receipt;
+  const visible = (text) => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => (c === "\n" || c === "\t" ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
+  const show = (tokens) => {
+    const parts = [];
+    let bytes = [];
+    const flush = () => {
+      if (bytes.length) parts.push(element("bdi", {}, visible(new TextDecoder().decode(new Uint8Array(bytes)))));
+      bytes = [];
+    };
+    for (const token of tokens) {
+      if (token.control) { flush(); parts.push(element("span", { class: "control" }, visible(token.name))); } else { bytes.push(...token.bytes); }
+    }
+    flush();
+    return parts;
+  };
+  $("prompt-text").replaceChildren(...show(decoded.tokens.slice(0, promptLength)));
+  $("answer-text").replaceChildren(...show(decoded.tokens.slice(promptLength)));
+  const last = decoded.tokens.at(-1);
+  $("binding").textContent = `How numbers become text: the proof is about token numbers, and the card names one vocabulary by its SHA3-256 digest. The vocabulary used here has that digest (${decoded.digest}), computed just now on this device. ${last?.control ? `The answer ends with the model's own mark ${last.name}.` : "The answer ends without a mark of the model: that it stops there was the prover's choice."} Marks like this, which stand for no text, are shown in grey boxes.`;
+}
+
+function showDrawing({ plan, traced, times }) {
+  if (plan.verdict !== "read") return;
+  $("drawing").replaceChildren(...draw(plan, traced, times));
+  $("proof").hidden = false;
+}
+
+// ---- files
+
+function sort(bytes) {
+  return KINDS[new TextDecoder("latin1").decode(bytes.slice(0, 8))] ?? null;
+}
+
+/** Reads a file, or says why not; size is looked at first. */
+async function read(file) {
+  if (file.size > MAX_BYTES) throw new Error(`“${file.name}” has ${thousands(file.size)} bytes. No card or receipt is larger than ${thousands(MAX_BYTES)}; it was not read.`);
+  if (file.size === 0) throw new Error(`“${file.name}” is empty.`);
+  return new Uint8Array(await file.arrayBuffer());
+}
+
+function put(kind, bytes, name) {
+  files[kind] = bytes;
+  if (kind === "vocabulary") return;
+  genuine = null;
+  $("restore").disabled = true;
+  $("tamper-note").textContent = "";
+  $(`${kind}-state`).textContent = `${name}, ${thousands(bytes.length)} bytes`;
+  if (!running) $("verify").disabled = !(files.card && files.receipt);
+}
+
+/** Files from a drop or from one of the choosers, which says what it is for; by their first bytes otherwise. */
+async function take(chosen, wanted) {
+  problem();
+  try {
+    const found = [];
+    for (const file of chosen) found.push({ name: file.name, bytes: await read(file) });
+    const sorted = found.map((file) => ({ ...file, kind: wanted ?? sort(file.bytes) }));
+    if (!wanted && sorted.length === 1 && !sorted[0].kind) sorted[0].kind = files.card ? "receipt" : "card"; // the verifier says what is wrong with it
+    for (const kind of ["card", "receipt", "vocabulary"]) {
+      const same = sorted.filter((file) => file.kind === kind);
+      if (same.length > 1) throw new Error(`These are ${same.length} files of the kind “${kind}”: ${same.map((file) => file.name).join(", ")}. Please give one card and one receipt.`);
+    }
+    const unknown = sorted.find((file) => !file.kind);
+    if (unknown) throw new Error(`“${unknown.name}” is neither a card nor a receipt.`);
+    for (const file of sorted) {
+      // A card given as receipt, or the other way round, is meant well.
+      const real = sort(file.bytes);
+      put(file.kind !== "vocabulary" && real && real !== "vocabulary" ? real : file.kind, file.bytes, file.name);
+    }
+    await complete();
+    if (files.card && files.receipt) verifyFiles();
+  } catch (error) {
+    stop();
+    problem(error.message);
+  }
+}
+
+async function fetched(name) {
+  const answer = await fetch(name);
+  if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  if (bytes.length > MAX_BYTES) throw new Error(`${name} is too large.`);
+  return bytes;
+}
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** A receipt names its card: where the page has that card, and none was given, it takes it. */
+async function complete() {
+  if (files.card || !files.receipt || files.receipt.length < COUNT) return;
+  const fingerprint = hex(files.receipt.slice(10, COUNT));
+  const known = list.cards.find((card) => card.fingerprint === fingerprint);
+  if (known) {
+    put("card", await fetched(`samples/${known.card}`), `${known.name} (comes with this page)`);
+    $("card-list").value = known.card;
+  }
+}
+
+/** The vocabulary that the page has for a card, unpacked; the worker checks its digest. */
+async function vocabularyOf(card) {
+  if (files.vocabulary) return files.vocabulary;
+  const text = hex(card);
+  const known = list.vocabularies?.find((entry) => text.includes(entry.digest));
+  if (!known) return null;
+  try {
+    const packed = await fetched(`samples/${known.file}`);
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch {
+    return null;
+  }
+}
+
+async function verifyFiles(changed) {
+  problem();
+  const { card, receipt } = changed ?? files;
+  await run({ card, receipt, vocabulary: vocabularyOf(card) });
+}
+
+// ---- changes
+
+async function tamper(change) {
+  stop();
+  $("outcome").replaceChildren();
+  genuine ??= { card: files.card, receipt: files.receipt };
+  const copy = { card: genuine.card.slice(), receipt: genuine.receipt.slice() };
+  try {
+    const note = await change(copy);
+    $("tamper-note").textContent = note;
+    $("restore").disabled = false;
+    await verifyFiles(copy);
+  } catch (error) {
+    $("tamper-note").textContent = error.message;
+  }
+}
+
+function flipToken({ receipt }) {
+  const view = new DataView(receipt.buffer, receipt.byteOffset);
+  const last = TOKENS + 4 * (view.getUint32(COUNT, true) - 1);
+  if (last < TOKENS || last + 4 > receipt.length) throw new Error("This receipt has no token to change.");
+  const token = view.getUint32(last, true);
+  view.setUint32(last, token ^ 1, true);
+  return `Changed: the last token of the answer, ${token}, is now ${token ^ 1}.`;
+}
+
+function flipByte({ receipt }) {
+  const proof = TOKENS + 4 * new DataView(receipt.buffer, receipt.byteOffset).getUint32(COUNT, true);
+  const at = Math.floor((proof + receipt.length) / 2);
+  if (!(at < receipt.length)) throw new Error("This receipt has no proof to change.");
+  receipt[at] ^= 1;
+  return `Changed: one bit of byte ${thousands(at)} of ${thousands(receipt.length)}, in the middle of the proof.`;
+}
+
+async function swapCard(copy) {
+  for (const other of list.cards) {
+    const card = await fetched(`samples/${other.card}`);
+    if (hex(card) !== hex(genuine.card)) {
+      copy.card = card;
+      return `Changed: the card is now that of “${other.name}”.`;
+    }
+  }
+  throw new Error("The page has no other card.");
+}
+
+// ---- wiring
+
+for (const kind of ["card", "receipt", "vocabulary"]) {
+  $(`${kind}-file`).addEventListener("change", async (event) => {
+    const chosen = [...event.target.files];
+    event.target.value = "";
+    if (chosen.length) await take(chosen, kind);
+  });
+}
+document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
+document.addEventListener("dragleave", () => document.body.classList.remove("dragging"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  const chosen = [...event.dataTransfer.files];
+  if (chosen.length) take(chosen);
+});
+$("verify").addEventListener("click", () => verifyFiles());
+$("cancel").addEventListener("click", () => {
+  stop();
+  $("outcome").replaceChildren(element("p", { class: "waiting", "data-code": "cancelled" }, "Cancelled. Nothing was verified."));
+  $("verify").focus();
+});
+$("tamper-token").addEventListener("click", () => tamper(flipToken));
+$("tamper-byte").addEventListener("click", () => tamper(flipByte));
+$("tamper-card").addEventListener("click", () => tamper(swapCard));
+$("restore").addEventListener("click", () => {
+  genuine = null;
+  $("restore").disabled = true;
+  $("tamper-note").textContent = "The change is undone.";
+  verifyFiles();
+});
+$("card-list").addEventListener("change", async ({ target: { value } }) => {
+  if (!value) return;
+  problem();
+  try {
+    put("card", await fetched(`samples/${value}`), list.cards.find((card) => card.card === value).name);
+    if (files.receipt) verifyFiles();
+  } catch (error) {
+    problem(error.message);
+  }
+});
+
+async function sample({ card, receipt, title }) {
+  problem();
+  stop();
+  $("outcome").replaceChildren();
+  try {
+    const both = await Promise.all([fetched(`samples/${card}`), fetched(`samples/${receipt}`)]);
+    files.vocabulary = null;
+    put("card", both[0], `${card} (example)`);
+    put("receipt", both[1], `${receipt} (example)`);
+    $("card-list").value = "";
+    await verifyFiles();
+  } catch (error) {
+    problem(`The example “${title}” could not be loaded. ${error.message}`);
+  }
+}
+
+/** `?card=..&receipt=..`: files of this origin, and of no other. */
+async function fromAddress() {
+  const given = new URLSearchParams(location.search);
+  for (const kind of ["card", "receipt"]) {
+    const name = given.get(kind);
+    if (!name) continue;
+    const address = new URL(name, location.href);
+    if (address.origin !== location.origin) throw new Error(`The ${kind} in the address is from another site; it was not loaded.`);
+    put(kind, await fetched(address.href), address.pathname.split("/").at(-1));
+  }
+  await complete();
+  if (given.has("receipt") && files.card && files.receipt) await verifyFiles();
+}
+
+try {
+  list = JSON.parse(new TextDecoder().decode(await fetched("samples/list.json")));
+} catch {
+  problem("The examples could not be loaded; your own files can be verified all the same.");
+}
+for (const card of list.cards) $("card-list").append(element("option", { value: card.card }, `${card.name} (${card.fingerprint.slice(0, 8)}…)`));
+for (const entry of list.samples) {
+  const button = element("button", { type: "button", "data-sample": entry.id }, entry.title);
+  button.addEventListener("click", () => sample(entry));
+  $("samples").append(button);
+}
+compiled().catch(() => { wasm = null; });
+spare = newWorker();
+fromAddress().catch((error) => problem(error.message));
+if ("serviceWorker" in navigator && window.isSecureContext) navigator.serviceWorker.register("sw.js").catch(() => {});
+document.body.setAttribute("data-ready", "");

@@ -1,0 +1,122 @@
+// The packed npm package in a project of its own: it imports, types, verifies, and agrees with the native verifier.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, test } from "node:test";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { pathToFileURL } from "node:url";
+
+const root = resolve(import.meta.dirname, "../..");
+const samples = join(root, "web/samples");
+const read = (name) => readFileSync(join(samples, name));
+const tarball = join(root, "target/npm", readdirSync(join(root, "target/npm")).find((name) => name.endsWith(".tgz")));
+const project = mkdtempSync(join(tmpdir(), "zkllm-npm-"));
+after(() => rmSync(project, { recursive: true }));
+writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
+execFileSync("npm", ["install", "--silent", "--no-audit", "--no-fund", "--offline", tarball], { cwd: project });
+const zkllm = await import(pathToFileURL(join(project, "node_modules/zkllm-verifier/node.js")));
+const native = (...paths) => execFileSync(process.env.ZKLLM_VERDICTS ?? join(root, "target/release/examples/verdicts"), paths, { encoding: "utf8" }).trim().split("\n").map((line) => JSON.parse(line).outcome);
+
+test("the package is found by its name", () => {
+  writeFileSync(join(project, "use.mjs"), `import { readFileSync } from "node:fs";
+import { verify } from "zkllm-verifier";
+const outcome = verify(readFileSync(process.argv[2]), readFileSync(process.argv[3]));
+console.log(outcome.verdict);`);
+  const said = execFileSync("node", ["use.mjs", join(samples, "tiny.card"), join(samples, "tiny.receipt")], { cwd: project, encoding: "utf8" });
+  assert.equal(said.trim(), "proved");
+});
+
+test("the program is below 1 MB gzipped", () => {
+  const size = gzipSync(readFileSync(join(project, "node_modules/zkllm-verifier/zkllm_verifier_bg.wasm")), { level: 9 }).length;
+  assert.ok(size < 1_000_000, `${size} bytes`);
+});
+
+test("samples have the verdicts that the list expects", () => {
+  for (const sample of JSON.parse(read("list.json")).samples) {
+    assert.equal(zkllm.verify(read(sample.card), read(sample.receipt)).verdict, sample.expect, sample.id);
+  }
+});
+
+test("an accepted receipt says what was proved", () => {
+  const outcome = zkllm.verify(read("smollm2.card"), read("smollm2.receipt"));
+  assert.equal(outcome.verdict, "proved");
+  assert.match(outcome.fingerprint, /^[0-9a-f]{64}$/);
+  assert.ok(outcome.promptLength > 0 && outcome.promptLength < outcome.tokens.length);
+});
+
+test("tokens become text with the card's vocabulary and no other", () => {
+  const { tokens, promptLength } = zkllm.inspectReceipt(read("smollm2.receipt"));
+  const decoded = zkllm.decodeTokens(read("smollm2.card"), gunzipSync(read("smollm2.vocabulary.gz")), new Uint32Array(tokens));
+  const text = new TextDecoder().decode(Uint8Array.from(decoded.tokens.slice(promptLength).flatMap((token) => token.bytes)));
+  assert.equal(text, "The capital of France is Paris.");
+  assert.equal(zkllm.decodeTokens(read("smollm2.card"), gunzipSync(read("tiny.vocabulary.gz")), new Uint32Array(tokens)).code, "other-vocabulary");
+});
+
+test("the plan and the trace account for every byte of the proof", () => {
+  for (const name of ["smollm2", "tiny"]) {
+    const plan = zkllm.describePlan(read(`${name}.card`), read(`${name}.receipt`));
+    const heard = [];
+    const traced = zkllm.trace(read(`${name}.card`), read(`${name}.receipt`), (step) => heard.push(step));
+    assert.equal(traced.refusedWith, null);
+    assert.equal(traced.steps.reduce((sum, step) => sum + step.bytes, 0), plan.proofBytes);
+    assert.equal(traced.steps.find((step) => step.name === "opening").bytes, plan.openingBytes);
+    assert.deepEqual([...new Set(heard)].sort(), traced.steps.map((step) => step.name).sort());
+  }
+});
+
+test("every refusal has a code, a class and words", () => {
+  const refusals = zkllm.refusals();
+  assert.ok(refusals.length > 10);
+  for (const { code, blame, words } of refusals) assert.ok(code && ["malformed", "unsupported", "false"].includes(blame) && words);
+});
+
+test("nothing is thrown for files that are none, empty, or too large", () => {
+  const receipt = read("tiny.receipt");
+  const random = Uint8Array.from({ length: 5000 }, (_, at) => (at * 2654435761) >>> 13);
+  assert.equal(zkllm.verify(new Uint8Array(), receipt).code, "truncated");
+  assert.equal(zkllm.verify(read("tiny.card"), new Uint8Array()).code, "truncated");
+  assert.equal(zkllm.verify(random, random).code, "wrong-magic");
+  assert.equal(zkllm.verify(read("tiny.card"), new Uint8Array(zkllm.maxBytes() + 1)).code, "over-limit");
+  assert.equal(zkllm.inspect(random).code, "wrong-magic");
+  assert.equal(zkllm.describePlan(receipt, receipt).code, "wrong-magic");
+  assert.equal(zkllm.trace(random, receipt).code, "wrong-magic");
+});
+
+test("WebAssembly and native agree on verdict and code", () => {
+  // A small generator, so that a failure can be had again.
+  let state = 20240717;
+  const random = (below) => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return Math.floor((state / 2 ** 32) * below); };
+  const [card, receipt] = [read("tiny.card"), read("tiny.receipt")];
+  const other = read("smollm2.card");
+  const tokens = 50 + 4 * receipt.readUInt32LE(42);
+  const changed = (bytes, at, mask) => { const copy = Buffer.from(bytes); copy[at] ^= mask; return copy; };
+  const cases = [[card, receipt], [other, receipt], [receipt, card], [other, read("smollm2.receipt")]];
+  // Every byte of the head and of the card's parameters, some of the rest, cuts and additions.
+  for (let at = 0; at < tokens; at += 1) cases.push([card, changed(receipt, at, 1 << random(8))]);
+  for (let at = 0; at < 150; at += 1) cases.push([changed(card, at, 1 << random(8)), receipt]);
+  for (let round = 0; round < 120; round += 1) cases.push([card, changed(receipt, tokens + random(receipt.length - tokens), 1 << random(8))]);
+  for (let round = 0; round < 20; round += 1) cases.push([card, receipt.subarray(0, random(receipt.length))], [card.subarray(0, random(card.length)), receipt]);
+  cases.push([card, Buffer.concat([receipt, Buffer.from([0])])], [Buffer.concat([card, Buffer.from([0])]), receipt]);
+  // Changed cards whose fingerprint the receipt names, so that the checks behind it are reached.
+  for (let at = 12; at < 150; at += 1) {
+    const bad = changed(card, at, 1 << random(8));
+    const { fingerprint } = zkllm.inspect(bad);
+    if (fingerprint) cases.push([bad, Buffer.concat([receipt.subarray(0, 10), Buffer.from(fingerprint, "hex"), receipt.subarray(42)])]);
+  }
+  const paths = cases.flatMap(([card, receipt], at) => [[card, "card"], [receipt, "receipt"]].map(([bytes, kind]) => {
+    const path = join(project, `${at}.${kind}`);
+    writeFileSync(path, bytes);
+    return path;
+  }));
+  const expected = native(...paths);
+  assert.equal(expected.length, cases.length);
+  const codes = {};
+  cases.forEach(([card, receipt], at) => {
+    const outcome = zkllm.verify(card, receipt);
+    assert.deepEqual(outcome, expected[at], `case ${at}`);
+    codes[outcome.code] = (codes[outcome.code] ?? 0) + 1;
+  });
+  console.log(`${cases.length} cases agree:`, codes);
+});
