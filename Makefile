@@ -56,5 +56,7 @@ deny: ## licences, advisories and sources of all dependencies (cargo-deny)
 	@cargo-deny --version >/dev/null || { echo "make deny: install cargo-deny first: cargo install cargo-deny --locked" >&2; exit 2; }
 	cargo-deny check
 
+include web/targets.mk
+
 clean: ## remove what was built and downloaded
 	$(CARGO) clean

@@ -65,8 +65,8 @@ function overview(plan) {
 function steps(traced, times) {
   const rows = [{ name: "setup", bytes: 0, messages: 0 }, ...traced.steps].map((step) => ({ ...step, time: times[step.name] }));
   const most = { bytes: Math.max(...rows.map((row) => row.bytes), 1), time: Math.max(...rows.map((row) => row.time ?? 0), 1e-9) };
-  const table = element("table", {}, element("caption", { class: "minor" }, "The steps of the verification, measured here"));
-  const head = element("tr", {}, ...["Step", "Bytes of the proof", "Time here"].map((title, at) => element("th", { scope: "col", ...(at ? { class: "number" } : {}) }, title)), element("th", { scope: "col" }, "Share"));
+  const table = element("table", {}, element("caption", { class: "minor" }, "The steps, measured here"));
+  const head = element("tr", {}, ...["Step", "Bytes", "Time here"].map((title, at) => element("th", { scope: "col", ...(at ? { class: "number" } : {}) }, title)), element("th", { scope: "col" }, "Share"));
   table.append(element("thead", {}, head));
   const body = element("tbody");
   const total = { bytes: sum(rows, (row) => row.bytes), time: sum(rows, (row) => row.time ?? 0) };
@@ -94,7 +94,7 @@ function parts(plan) {
     table.append(element("tbody", {}, ...rows));
     return element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": title }, table);
   };
-  return element("details", {}, element("summary", {}, `All parts: ${plan.columns.length} columns, ${plan.products.length} products, ${plan.lookups.length} look-ups`),
+  return element("details", {}, element("summary", {}, `All parts: ${count(plan.columns.length, "column")}, ${count(plan.products.length, "product")}, ${count(plan.lookups.length, "look-up")}`),
     list("Columns: what is sealed", plan.columns, "From"), list("Products: what is multiplied", plan.products, "Kind"), list("Look-ups", plan.lookups, "Table"));
 }
 

@@ -109,6 +109,7 @@ class Reader:
                 return Vector(sums)
             require(not (self.pair and a is self.pair[1] and self.pair[0] not in read), "bad-card")
             return weight
+        require(not (self.pair and a in self.pair), "bad-card")         # not defined; no program does this
         w = weight.values(a.length)
         if isinstance(index, Before):
             sums, so_far = [0] * a.length, 0
@@ -138,6 +139,7 @@ class Parts:
             k = factor * term.coefficient % R
             read = {i.axis for i in term.indices if not isinstance(i, All)}
             if isinstance(term.source, Below):
+                require(all(isinstance(index, At) for index in term.indices), "bad-card")
                 t, i = (index.axis for index in term.indices)
                 w = reader.weights[t].values(t.length)
                 point = reader.weights[i].point

@@ -5,7 +5,7 @@
 OTHER is a program that is called as OTHER CARD RECEIPT, begins its output with "proved" or "refused: code" and exits as
 verify.codes says.
 With "early" the receipts end before the proof: fast, for parsing, program and plan.
-Prints every disagreement, and every mutant that both accept and that is not the original; exit 1 if there are any.
+Prints every disagreement (and writes it to the current folder), and every mutant that both accept and that is not the original; exit 1 if there are any.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from verify import verify
 
 HEADER = 42                             # magic, version, fingerprint
 TAIL = len(PRECISION) + 32 + 3          # from the precision to the commitments
-SLOWEST = 120                           # seconds
+SLOWEST = 120                           # seconds of this process
 
 
 def elements(card, receipt):
@@ -188,7 +188,7 @@ class Mutator:
 
 def ours(card, receipt):
     try:
-        signal.alarm(SLOWEST)
+        signal.setitimer(signal.ITIMER_VIRTUAL, SLOWEST)
         verify(card, receipt)
         return "proved"
     except Refused as refused:
@@ -198,7 +198,7 @@ def ours(card, receipt):
     except Exception as error:                              # a fault of this verifier
         return f"{type(error).__name__}: {error}"
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def theirs(program, card, receipt, folder):
@@ -218,7 +218,7 @@ def main(program, card_path, receipt_path, count, seed="1", mode=""):
 
     def late(*_):
         raise TimeoutError
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGVTALRM, late)
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     card, receipt = Path(card_path).read_bytes(), Path(receipt_path).read_bytes()
     mutator, codes, bad = Mutator(card, receipt, int(seed)), Counter(), 0
@@ -234,7 +234,7 @@ def main(program, card_path, receipt_path, count, seed="1", mode=""):
                 at = [f"card {i}" for i in range(min(len(c), len(card))) if c[i] != card[i]][:5]
                 at += [f"receipt {i}" for i in range(min(len(r), len(receipt))) if r[i] != receipt[i]][:5]
                 print(f"{number} {name}: here {a}, there {b}; first differences {at}", flush=True)
-                keep = Path(folder).parent / f"disagreement-{seed}-{number}"
+                keep = Path(f"disagreement-{seed}-{number}")
                 keep.with_suffix(".card").write_bytes(c)
                 keep.with_suffix(".receipt").write_bytes(r)
     for (name, code), n in sorted(codes.items()):

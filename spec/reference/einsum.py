@@ -4,6 +4,7 @@ from claims import Eq, Reader, Vector
 from groups import R
 from multilinear import eq_table
 from program import Rotary
+from refuse import require
 from sumcheck import sumcheck
 
 
@@ -31,6 +32,7 @@ def reduce(claim, value, ledger, claims):
         at[a], result = result[:a.bits], result[a.bits:]
 
     def reader(operand):
+        require(all(a in at for a in operand.axes), "bad-card")
         return Reader(operand.axes, [Eq(at[a]) for a in operand.axes])
 
     if isinstance(product.kind, Rotary):

@@ -23,7 +23,7 @@ def index_point(x, n):
     return tuple((x >> (n - 1 - i)) & 1 for i in range(n))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def eq_table(p):
     """eq(p, x) for all x < 2^n."""
     table = [1]

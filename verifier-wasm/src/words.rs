@@ -38,7 +38,6 @@ const WORDS: &[(&str, &str)] = &[
     ("token-out-of-range", "The receipt names a token that the model's vocabulary does not have."),
     ("bad-prompt-length", "The receipt has no prompt, or no answer after it."),
     ("other-card", "This receipt was made for another model: it names another card than the one given."),
-    ("wrong-length", "The proof is not as long as a proof of this statement has to be."),
     ("bad-scalar", "The proof holds a number that is not written as it must be: it was damaged or changed."),
     ("bad-point", "The proof holds a value that is not of the required form: it was damaged or changed."),
     ("wrong-subgroup", "The proof or the card holds a value outside the set in which the proof is sound. Honest ones never do."),
