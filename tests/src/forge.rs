@@ -2,19 +2,28 @@
 
 use crate::Case;
 use ark_ff::{AdditiveGroup, PrimeField};
+use std::collections::VecDeque;
 use std::iter::zip;
-use zkllm_kernels::Cpu;
+use zkllm_kernels::{Backend, Cpu};
+use zkllm_prover::commit::{Commitments, commit_chunk};
 use zkllm_prover::infer::Ints;
 use zkllm_prover::infer::interpret::{Cells, lookup_values, zero_value};
 use zkllm_prover::prove::blinding::Blinding;
-use zkllm_prover::prove::{Leaves, Subject, Witness, attempt};
+use zkllm_prover::prove::{Leaves, Prover, Subject, Witness, chunks, pieces};
 use zkllm_prover::session::view;
+use zkllm_verifier::card::Card;
+use zkllm_verifier::channel::{Ask, Channel, Reader};
+use zkllm_verifier::claim::{self, Driver};
+use zkllm_verifier::dory::Setup;
+use zkllm_verifier::drive::{drive, transcript};
+use zkllm_verifier::ledger::{Form, Ledger};
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{
-    AxisId, ColumnId, Index, Lookup, Operand, Origin, ProductKind, Program, Rule, Source, Sum, Term, Zero,
+    AxisId, ColumnId, Index, Lookup, Origin, ProductKind, Program, Rule, Source, Sum, Term, Zero,
 };
+use zkllm_verifier::receipt::Receipt;
 use zkllm_verifier::statement::Statement;
-use zkllm_verifier::{Fr, Refusal, verify};
+use zkllm_verifier::{Fr, Refusal, groups, verify};
 
 /// The integer of least absolute value that is `value` in the field; it has less than 128 bits.
 pub fn integer(value: Fr) -> i128 {
@@ -49,6 +58,10 @@ pub fn exists(program: &Program, axes: &[AxisId], causal: bool, index: &[usize])
 /// Columns that are not an inference's, and what is made of them.
 pub struct Forgery<'a> {
     case: &'a Case,
+    /// The card.
+    pub card: Card,
+    /// What its commitments open to, if they do.
+    pub model: Commitments,
     /// What the verifier will be told.
     pub statement: Statement,
     /// The verifier's plan.
@@ -68,7 +81,18 @@ impl<'a> Forgery<'a> {
     pub fn new(case: &'a Case) -> Self {
         let dirty = vec![false; case.plan.program.columns.len()];
         let (plan, own) = (case.plan.clone(), case.plan.clone());
-        Self { case, statement: case.statement.clone(), plan, own, cells: case.cells(), dirty, fixed: Vec::new() }
+        let (card, model) = (case.card.clone(), case.secret.commitments.clone());
+        Self {
+            case,
+            card,
+            model,
+            statement: case.statement.clone(),
+            plan,
+            own,
+            cells: case.cells(),
+            dirty,
+            fixed: Vec::new(),
+        }
     }
 
     /// Another statement, with all that the verifier makes of it; the columns stay.
@@ -98,6 +122,38 @@ impl<'a> Forgery<'a> {
         }
     }
 
+    /// The same for axis `name`, with the axes that public lists or the causal square tie to it.
+    pub fn extend_by_name(&mut self, name: &str) {
+        let tied: &[&str] = match name {
+            "token" | "earlier" => &["token", "earlier", "vocabulary"],
+            "output" => &["output", "token", "earlier", "vocabulary"],
+            _ => &[],
+        };
+        let axes: Vec<AxisId> = (0..self.own.program.axes.len())
+            .filter(|&axis| {
+                self.own.program.axes[axis].name == name || tied.contains(&self.own.program.axes[axis].name)
+            })
+            .collect();
+        self.extend(&axes);
+        // What a list picks at the new index is the new index of the axis it picks from, where all is zero.
+        let program = &self.own.program;
+        let operands = program.products.iter().flat_map(|product| match &product.kind {
+            ProductKind::Einsum(right) | ProductKind::Scores(right) => vec![&product.left.sum, &right.sum],
+            ProductKind::Rotary(_) => vec![&product.left.sum],
+        });
+        let values = program.lookups.iter().flat_map(|lookup| &lookup.values);
+        let mut lists = program.lists.clone();
+        for term in operands.chain(values).flat_map(|sum| &sum.terms) {
+            let Source::Column(column) = term.source else { continue };
+            for (index, &axis) in zip(&term.index, &program.columns[column].axes) {
+                if let Index::Pick(reader, list) = *index {
+                    lists[list].resize(program.axes[reader].length, program.axes[axis].length - 1);
+                }
+            }
+        }
+        self.own.program.lists = lists;
+    }
+
     /// Adds to one cell.
     pub fn add(&mut self, column: ColumnId, at: usize, amount: i64) {
         let value = self.cells[column].get(at) + amount;
@@ -116,7 +172,6 @@ impl<'a> Forgery<'a> {
                     let product = &self.own.program.products[product];
                     self.reads(&product.left.sum, found);
                     if let ProductKind::Einsum(right) | ProductKind::Scores(right) = &product.kind {
-                        let right: &Operand = right;
                         self.reads(&right.sum, found);
                     }
                 }
@@ -310,24 +365,67 @@ impl<'a> Forgery<'a> {
         Witness { columns: self.cells.iter().map(view).collect(), leaves }
     }
 
-    /// What the real prover makes of it, and the names of the statements that do not hold.
-    pub fn receipt(&mut self) -> (Vec<u8>, Vec<String>) {
-        let (leaves, broken) = self.leaves();
-        let subject = Subject {
-            card: &self.case.card,
-            statement: &self.statement,
-            plan: &self.plan,
-            model: &self.case.secret.commitments,
-        };
-        let blinding = Blinding::seeded(b"cheat");
-        let (receipt, _, _) =
-            attempt(&Cpu::default(), self.case.generators(), &subject, self.witness(leaves), blinding, &|_| {});
-        (receipt, broken)
+    /// Puts the columns of the model into the card's commitments: a card that nobody can tell from an honest one.
+    pub fn doctor_card(&mut self) {
+        let views: Vec<_> = self.cells.iter().map(view).collect();
+        let generators = self.case.generators();
+        let (backend, mut blinding) = (Cpu::default(), Blinding::seeded(b"doctored"));
+        let bases = backend.prepare_bases(&generators.g1);
+        let parts = chunks(&self.own, &views);
+        let model = parts.iter().take(self.own.model_chunks);
+        let commit = |parts: &Vec<_>| commit_chunk(&backend, &bases, &generators, &pieces(parts), blinding.scalar());
+        self.model = Commitments { chunks: model.map(commit).collect() };
+        self.card.commitments = self.model.chunks.iter().map(|chunk| groups::write_gt(&chunk.commitment)).collect();
     }
 
-    /// What the verifier says of it, and the names of the statements that do not hold.
-    pub fn verdict(&mut self) -> (Result<(), Refusal>, Vec<String>) {
-        let (receipt, broken) = self.receipt();
-        (verify(&self.case.card.to_bytes(), &receipt).map(|_| ()), broken)
+    /// What the real prover makes of `leaves`, and what the verifier says of it; without support claims on either side if
+    /// not `supports`.
+    pub fn attempt(&self, leaves: Vec<Leaves>, supports: bool) -> (Vec<u8>, Result<(), Refusal>) {
+        let subject = Subject { card: &self.card, statement: &self.statement, plan: &self.own, model: &self.model };
+        let witness = Witness { columns: self.cells.iter().map(view).collect(), leaves };
+        let parts = chunks(&self.own, &witness.columns);
+        let (backend, generators) = (Cpu::default(), self.case.generators());
+        let transcript = || transcript(&self.card, &self.statement);
+        let blinding = Blinding::seeded(b"cheat");
+        let mut prover = Prover::new(&backend, generators, &subject, witness, &parts, transcript(), blinding, &|_| {});
+        let setup = Setup::shipped(self.plan.chunk_log).expect("constants");
+        if supports {
+            let _ = drive(&self.plan, &self.card, &setup, &mut prover);
+            let receipt = Receipt::to_bytes(&self.card, &self.statement, &prover.finish().0);
+            let verdict = verify(&self.card.to_bytes(), &receipt).map(|_| ());
+            return (receipt, verdict);
+        }
+        let _ = drive_without_supports(&self.plan, &self.card, &setup, &mut prover);
+        let proof = prover.finish().0;
+        let mut reader = Reader::new(&proof, transcript());
+        let verdict =
+            drive_without_supports(&self.plan, &self.card, &setup, &mut reader).and_then(|()| reader.finish());
+        (proof, verdict)
     }
+
+    /// A receipt, what the verifier says of it, and the names of the statements that do not hold.
+    pub fn verdict(&mut self) -> (Result<(), Refusal>, Vec<String>) {
+        let (leaves, broken) = self.leaves();
+        (self.attempt(leaves, true).1, broken)
+    }
+}
+
+/// The driver, but for the claims that columns are zero outside their supports.
+fn drive_without_supports(plan: &Plan, card: &Card, setup: &Setup, channel: &mut impl Channel) -> Result<(), Refusal> {
+    let mut commitments = card.commitments.iter().map(groups::read_gt).collect::<Result<Vec<_>, _>>()?;
+    for chunk in 0..plan.witness_chunks {
+        commitments.push(channel.gt(Ask::Chunk(chunk))?);
+    }
+    let mut driver = Driver { plan, channel, ledger: Ledger::default(), pool: Vec::new(), queue: VecDeque::new() };
+    driver.lookups()?;
+    let point = driver.channel.challenges("columns", plan.column_bits);
+    for zero in &plan.program.zeros {
+        let reader = claim::Reader::at(&plan.program, &zero.axes, false, &point);
+        driver.claim("zero", &zero.sum, &reader, Form::constant(Fr::ZERO))?;
+    }
+    while let Some((claim, value)) = driver.queue.pop_front() {
+        driver.product(&claim, value)?;
+    }
+    driver.open(&commitments, setup)?;
+    driver.ledger.close(driver.channel, setup.ledger_generators())
 }

@@ -16,7 +16,8 @@ pub fn card(bytes: &[u8]) -> Value {
         Ok(card) => card,
         Err(refusal) => return refused(refusal),
     };
-    let precision: Map<String, Value> = card.precision.fields().into_iter().map(|(name, bits)| (name.to_string(), json!(bits))).collect();
+    let precision: Map<String, Value> =
+        card.precision.fields().into_iter().map(|(name, bits)| (name.to_string(), json!(bits))).collect();
     json!({
         "verdict": "read",
         "kind": "card",
@@ -70,7 +71,12 @@ fn describe(card: &[u8], receipt: &[u8]) -> Result<Value, Refusal> {
     let statement = Statement::new(&card, receipt.tokens, receipt.prompt_length)?;
     let plan = Plan::new(Program::new(&card, &statement)?, card.chunk_log as usize)?;
     let program = &plan.program;
-    let axes = |axes: &[AxisId]| axes.iter().filter_map(|&axis| program.axes.get(axis)).map(|axis| json!([axis.name, axis.length])).collect::<Value>();
+    let axes = |axes: &[AxisId]| {
+        axes.iter()
+            .filter_map(|&axis| program.axes.get(axis))
+            .map(|axis| json!([axis.name, axis.length]))
+            .collect::<Value>()
+    };
     // Floats: a product of lengths may be beyond what JSON's readers hold exactly, and this is for drawing.
     let count = |axes: &[AxisId]| program.lengths(axes).into_iter().map(|length| length as f64).product::<f64>();
     let columns: Value = program.columns.iter().zip(&plan.places).map(|(column, place)| {
@@ -81,25 +87,33 @@ fn describe(card: &[u8], receipt: &[u8]) -> Result<Value, Refusal> {
         };
         json!({ "name": column.name, "origin": origin, "axes": axes(&column.axes), "causal": column.causal, "numbers": count(&column.axes), "chunk": place.chunk, "bits": place.bits })
     }).collect();
-    let products: Value = program.products.iter().map(|product| {
-        let kind = match product.kind {
-            ProductKind::Einsum(_) => "einsum",
-            ProductKind::Scores(_) => "scores",
-            ProductKind::Rotary(_) => "rotary",
-        };
-        json!({ "name": product.name, "kind": kind, "axes": axes(&product.axes), "numbers": count(&product.axes) })
-    }).collect();
+    let products: Value = program
+        .products
+        .iter()
+        .map(|product| {
+            let kind = match product.kind {
+                ProductKind::Einsum(_) => "einsum",
+                ProductKind::Scores(_) => "scores",
+                ProductKind::Rotary(_) => "rotary",
+            };
+            json!({ "name": product.name, "kind": kind, "axes": axes(&product.axes), "numbers": count(&product.axes) })
+        })
+        .collect();
     let lookups: Value = program.lookups.iter().map(|lookup| {
         json!({ "name": lookup.name, "table": lookup.table, "axes": axes(&lookup.axes), "causal": lookup.causal, "numbers": count(&lookup.axes) })
     }).collect();
-    let tables: Value = program.tables.iter().map(|table| {
-        let kind = match table {
-            Table::Range { .. } => "range",
-            Table::Exp { .. } => "exp",
-            Table::Silu { .. } => "silu",
-        };
-        json!({ "kind": kind, "bits": table.bits() })
-    }).collect();
+    let tables: Value = program
+        .tables
+        .iter()
+        .map(|table| {
+            let kind = match table {
+                Table::Range { .. } => "range",
+                Table::Exp { .. } => "exp",
+                Table::Silu { .. } => "silu",
+            };
+            json!({ "kind": kind, "bits": table.bits() })
+        })
+        .collect();
     Ok(json!({
         "verdict": "read",
         "kind": "plan",

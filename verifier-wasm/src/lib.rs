@@ -67,7 +67,13 @@ pub fn describe_plan(card: &Uint8Array, receipt: &Uint8Array) -> JsValue {
 /// Drives the verification once more and calls `onStep(name)` whenever another step begins, for drawings and timings.
 /// Its result says where the bytes of the proof lie and how far the drive went; the verdict is that of `verify`.
 #[wasm_bindgen(unchecked_return_type = "Trace")]
-pub fn trace(card: &Uint8Array, receipt: &Uint8Array, #[wasm_bindgen(js_name = onStep, unchecked_optional_param_type = "(step: StepName) => void")] on_step: Option<Function>) -> JsValue {
+pub fn trace(
+    card: &Uint8Array,
+    receipt: &Uint8Array,
+    #[wasm_bindgen(js_name = onStep, unchecked_optional_param_type = "(step: StepName) => void")] on_step: Option<
+        Function,
+    >,
+) -> JsValue {
     with(card, receipt, |card, receipt| {
         trace::trace(card, receipt, &mut |step| {
             if let Some(call) = &on_step {

@@ -21,9 +21,13 @@ pub const STEPS: [&str; 6] = ["commitments", "lookups", "products", "columns", "
 fn step(ask: &Ask<'_>) -> usize {
     match ask {
         Ask::Chunk(_) => 0,
-        Ask::Root { .. } | Ask::Round { of: Sumcheck::Tree { .. }, .. } | Ask::End { of: Sumcheck::Tree { .. }, .. } => 1,
+        Ask::Root { .. }
+        | Ask::Round { of: Sumcheck::Tree { .. }, .. }
+        | Ask::End { of: Sumcheck::Tree { .. }, .. } => 1,
         Ask::Products(_) | Ask::Round { of: Sumcheck::Product(_), .. } | Ask::End { of: Sumcheck::Product(_), .. } => 2,
-        Ask::Round { of: Sumcheck::Opening { .. }, .. } | Ask::End { of: Sumcheck::Opening { .. }, .. } | Ask::Opened { .. } => 3,
+        Ask::Round { of: Sumcheck::Opening { .. }, .. }
+        | Ask::End { of: Sumcheck::Opening { .. }, .. }
+        | Ask::Opened { .. } => 3,
         Ask::Dory(_) => 4,
         _ => 5,
     }
@@ -45,7 +49,13 @@ impl Listener<'_> {
             self.current = Some(step);
             (self.on_step)(STEPS.get(step).copied().unwrap_or("ledger"));
         }
-        for (total, more) in self.bytes.get_mut(step).into_iter().zip([messages * bytes]).chain(self.messages.get_mut(step).into_iter().zip([messages])) {
+        for (total, more) in self
+            .bytes
+            .get_mut(step)
+            .into_iter()
+            .zip([messages * bytes])
+            .chain(self.messages.get_mut(step).into_iter().zip([messages]))
+        {
             *total += more;
         }
     }
@@ -103,8 +113,15 @@ fn listen(card: &[u8], receipt: &[u8], on_step: &mut dyn FnMut(&'static str)) ->
     let reader = Reader::new(receipt.proof, transcript(&card, &statement));
     let mut listener = Listener { reader, on_step, current: None, bytes: [0; STEPS.len()], messages: [0; STEPS.len()] };
     let driven = drive(&plan, &card, &setup, &mut listener);
-    let steps: Value = STEPS.iter().zip(listener.bytes).zip(listener.messages).map(|((name, bytes), messages)| json!({ "name": name, "bytes": bytes, "messages": messages })).collect();
+    let steps: Value = STEPS
+        .iter()
+        .zip(listener.bytes)
+        .zip(listener.messages)
+        .map(|((name, bytes), messages)| json!({ "name": name, "bytes": bytes, "messages": messages }))
+        .collect();
     let last = listener.current.and_then(|step| STEPS.get(step));
     let refused_with = driven.and_then(|()| listener.reader.finish()).err();
-    Ok(json!({ "verdict": "read", "kind": "trace", "steps": steps, "reached": last, "refusedWith": refused_with.map(Refusal::code) }))
+    Ok(
+        json!({ "verdict": "read", "kind": "trace", "steps": steps, "reached": last, "refusedWith": refused_with.map(Refusal::code) }),
+    )
 }

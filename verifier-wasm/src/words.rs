@@ -22,31 +22,62 @@ pub fn of(refusal: Refusal) -> &'static str {
 
 /// Every refusal with its words.
 pub fn refusals() -> Value {
-    let describe = |&refusal: &Refusal| json!({ "code": refusal.code(), "blame": blame(refusal), "words": of(refusal) });
+    let describe =
+        |&refusal: &Refusal| json!({ "code": refusal.code(), "blame": blame(refusal), "words": of(refusal) });
     Refusal::ALL.iter().map(describe).collect()
 }
 
 const WORDS: &[(&str, &str)] = &[
     ("truncated", "The file ends too early: a part of it is missing."),
     ("trailing-bytes", "The file goes on after its end: something was added to it."),
-    ("wrong-magic", "This is not the kind of file expected here. Were card and receipt mixed up, or is it another file altogether?"),
+    (
+        "wrong-magic",
+        "This is not the kind of file expected here. Were card and receipt mixed up, or is it another file altogether?",
+    ),
     ("unknown-version", "The file is of a version that this verifier does not know. A newer verifier may."),
-    ("unknown-architecture", "The card is of a family of models that this verifier does not know. A newer verifier may."),
+    (
+        "unknown-architecture",
+        "The card is of a family of models that this verifier does not know. A newer verifier may.",
+    ),
     ("over-limit", "Something in the file is larger than this verifier accepts."),
     ("bad-card", "The card says something that no honest card says."),
-    ("could-wrap", "With the number formats on this card, a calculation could overflow unnoticed. No honest card has such formats."),
+    (
+        "could-wrap",
+        "With the number formats on this card, a calculation could overflow unnoticed. No honest card has such formats.",
+    ),
     ("token-out-of-range", "The receipt names a token that the model's vocabulary does not have."),
     ("bad-prompt-length", "The receipt has no prompt, or no answer after it."),
     ("other-card", "This receipt was made for another model: it names another card than the one given."),
     ("bad-scalar", "The proof holds a number that is not written as it must be: it was damaged or changed."),
     ("bad-point", "The proof holds a value that is not of the required form: it was damaged or changed."),
-    ("wrong-subgroup", "The proof or the card holds a value outside the set in which the proof is sound. Honest ones never do."),
-    ("degenerate-challenge", "A challenge took a value that has practically no chance of occurring. The proof is not accepted."),
-    ("ledger-value", "The hidden numbers of the proof do not satisfy the equations of the model's calculation. Prompt, answer or proof were changed, or the answer is not this model's."),
-    ("ledger-opening", "The hidden numbers of the proof are not those it committed to. Prompt, answer or proof were changed, or the answer is not this model's."),
-    ("opening-link", "The value shown for the committed data is not the one used in the calculation. Prompt, answer or proof were changed, or the answer is not this model's."),
-    ("opening-vmv", "The proof does not match the model's committed weights. Prompt, answer or proof were changed, or the answer is not this model's."),
-    ("opening-final", "The last equation about the model's committed weights does not hold. Prompt, answer or proof were changed, or the answer is not this model's."),
+    (
+        "wrong-subgroup",
+        "The proof or the card holds a value outside the set in which the proof is sound. Honest ones never do.",
+    ),
+    (
+        "degenerate-challenge",
+        "A challenge took a value that has practically no chance of occurring. The proof is not accepted.",
+    ),
+    (
+        "ledger-value",
+        "The hidden numbers of the proof do not satisfy the equations of the model's calculation. Prompt, answer or proof were changed, or the answer is not this model's.",
+    ),
+    (
+        "ledger-opening",
+        "The hidden numbers of the proof are not those it committed to. Prompt, answer or proof were changed, or the answer is not this model's.",
+    ),
+    (
+        "opening-link",
+        "The value shown for the committed data is not the one used in the calculation. Prompt, answer or proof were changed, or the answer is not this model's.",
+    ),
+    (
+        "opening-vmv",
+        "The proof does not match the model's committed weights. Prompt, answer or proof were changed, or the answer is not this model's.",
+    ),
+    (
+        "opening-final",
+        "The last equation about the model's committed weights does not hold. Prompt, answer or proof were changed, or the answer is not this model's.",
+    ),
 ];
 
 #[cfg(test)]
@@ -58,6 +89,9 @@ mod tests {
         for refusal in Refusal::ALL {
             assert!(WORDS.iter().any(|(code, _)| *code == refusal.code()), "{refusal} has no words");
         }
-        assert!(WORDS.iter().all(|(code, _)| Refusal::ALL.iter().any(|refusal| refusal.code() == *code)), "words without a refusal");
+        assert!(
+            WORDS.iter().all(|(code, _)| Refusal::ALL.iter().any(|refusal| refusal.code() == *code)),
+            "words without a refusal"
+        );
     }
 }
