@@ -22,6 +22,7 @@ demo-tiny: ## the same with the small model that is in the repository; needs no 
 	@tools/demo.sh --tiny
 
 test: ## every test that needs nothing but Rust; one profile, so that the demo builds nothing twice
+	@python3 spec/check-anchors
 	$(CARGO) test --release --workspace
 
 test-all: test lint wasm-check firmware-check ## test, also the slow tests, the lints and the verifier's other targets
