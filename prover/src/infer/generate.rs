@@ -73,3 +73,42 @@ pub fn generate(
     }
     Ok(tokens[prompt.len()..].to_vec())
 }
+
+/// The logits after every token but the last, `[token][vocabulary]`: the integers whose arg max a receipt proves, here
+/// with the tokens given instead of chosen. Divided by `2^(norm_fraction + residual_fraction)` they are the model's.
+/// Ranges that only checks read are not looked at.
+///
+/// # Errors
+/// `Refused` unless there are two tokens or more and they fit the card, and what [`Executor`] refuses.
+pub fn logits(card: &Card, columns: &Columns, tokens: &[u32]) -> Result<Vec<Vec<i64>>, InferError> {
+    logits_by(card, columns, tokens, 128)
+}
+
+/// [`logits`], `block` positions at a time.
+pub(super) fn logits_by(
+    card: &Card,
+    columns: &Columns,
+    tokens: &[u32],
+    block: usize,
+) -> Result<Vec<Vec<i64>>, InferError> {
+    let program = Program::new(card, &Statement::new(card, tokens.to_vec(), 1)?)?;
+    let head = super::structure::Structure::of(&program).head;
+    let head = head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
+    let mut executor = Executor::towards(head.logits, program, columns)?;
+    let mut rows = Vec::new();
+    for start in (0..tokens.len() - 1).step_by(block) {
+        let positions = start..(start + block).min(tokens.len() - 1);
+        executor.slice[head.output] = positions.clone();
+        executor.run_slice(Some(positions), |_, _| Ok(()))?;
+        let product = executor.product(head.logits)?;
+        let values: Vec<i64> = match &product.cells {
+            Cells::Ints(ints) => ints.to_vec(),
+            Cells::Wide(values) => {
+                let narrow = values.iter().map(|&value| i64::try_from(value)).collect::<Result<_, _>>();
+                narrow.map_err(|_| InferError::Overflow { site: "logits".to_string(), bits: 63 })?
+            }
+        };
+        rows.extend(values.chunks(executor.slice[head.vocabulary].len()).map(<[i64]>::to_vec));
+    }
+    Ok(rows)
+}

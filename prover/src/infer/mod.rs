@@ -16,7 +16,7 @@ mod trace;
 mod tests;
 
 pub use execute::Executor;
-pub use generate::generate;
+pub use generate::{generate, logits};
 pub use tensor::Ints;
 pub use trace::{Trace, trace};
 
