@@ -91,7 +91,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
         let (reference, own) = integers.perplexities();
         eprintln!(
             "window {} of {}, {:.0} s: perplexity {reference:.4} by candle, {own:.4} by integers, {:+.3} %",
-            number + 1, windows.len(), start.elapsed().as_secs_f64(), integers.increase().0
+            number + 1,
+            windows.len(),
+            start.elapsed().as_secs_f64(),
+            integers.increase().0
         );
     }
     let needed = quantise::measure(&card, &columns, &windows)?.precision(&card, 0);
@@ -187,7 +190,11 @@ fn left(card: &Precision, needed: &Precision) -> Vec<String> {
 
 /// Both answers to a question.
 fn answers(
-    model: &Model, card: &Card, columns: &Columns, candle: &mut Reference, question: &str,
+    model: &Model,
+    card: &Card,
+    columns: &Columns,
+    candle: &mut Reference,
+    question: &str,
 ) -> Result<serde_json::Value> {
     let prompt = match model.chat {
         Some(_) => model.chat_tokens(&[Message::user(question)])?,
