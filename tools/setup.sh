@@ -8,6 +8,7 @@ command -v cargo >/dev/null || { echo "setup.sh: no cargo: install Rust 1.90 or 
 
 need=()
 command -v cc >/dev/null || need+=(gcc libc6-dev)
+command -v c++ >/dev/null || need+=(g++)
 command -v make >/dev/null || need+=(make)
 if [ "${1:-}" = --demo ]; then
     command -v python3 >/dev/null || need+=(python3)

@@ -8,6 +8,7 @@
 //! beyond the length is a known constant (0, or the fraction 0/1). Sumchecks bind the least significant variable first.
 
 pub mod cpu;
+pub mod cuda;
 pub mod dual;
 pub mod field;
 pub mod integer;

@@ -1,0 +1,117 @@
+//! Decides what a device is where there is none: memory of this process, kernels compiled for its processor.
+//!
+//! `Cuda<Shim>` runs all that the CUDA backend does on its host, and the text of its kernels. For tests only.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zkllm_kernels::cuda::{Argument, Device, Fault};
+
+unsafe extern "C" {
+    fn zkllm_shim_launch(name: *const c_char, threads: u64, arguments: *const *const c_void) -> c_int;
+}
+
+/// A device with so many bytes of memory.
+#[derive(Clone, Debug)]
+pub struct Shim {
+    free: Arc<AtomicUsize>,
+}
+
+impl Default for Shim {
+    fn default() -> Shim {
+        Shim::with_bytes(1 << 34)
+    }
+}
+
+impl Shim {
+    /// With a memory of so many bytes.
+    pub fn with_bytes(bytes: usize) -> Shim {
+        Shim { free: Arc::new(AtomicUsize::new(bytes)) }
+    }
+}
+
+/// Memory of this process.
+#[derive(Debug)]
+pub struct Memory {
+    address: *mut u8,
+    layout: std::alloc::Layout,
+    free: Arc<AtomicUsize>,
+}
+
+// SAFETY: the address is of memory that is this value's alone; kernels are run one launch after the other.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout.
+        unsafe { std::alloc::dealloc(self.address, self.layout) };
+        self.free.fetch_add(self.layout.size(), Ordering::Relaxed);
+    }
+}
+
+impl Device for Shim {
+    type Memory = Memory;
+
+    fn name(&self) -> String {
+        "kernels on the CPU, for tests".to_string()
+    }
+
+    fn free_bytes(&self) -> Result<usize, Fault> {
+        Ok(self.free.load(Ordering::Relaxed))
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Memory, Fault> {
+        let free = self.free.load(Ordering::Relaxed);
+        let layout = std::alloc::Layout::from_size_align(bytes.max(16), 16).expect("a size");
+        if layout.size() > free {
+            return Err(Fault::OutOfMemory { wanted: bytes, free });
+        }
+        self.free.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the size is not 0.
+        let address = unsafe { std::alloc::alloc(layout) };
+        assert!(!address.is_null(), "memory of the host");
+        // SAFETY: just allocated. The kernels may rely on no contents.
+        unsafe { address.write_bytes(0xa5, layout.size()) };
+        Ok(Memory { address, layout, free: self.free.clone() })
+    }
+
+    fn address(memory: &Memory) -> u64 {
+        memory.address as u64
+    }
+
+    fn clear(&self, memory: &Memory, bytes: usize) -> Result<(), Fault> {
+        assert!(bytes <= memory.layout.size(), "within the memory");
+        // SAFETY: within the memory.
+        unsafe { memory.address.write_bytes(0, bytes) };
+        Ok(())
+    }
+
+    fn write(&self, memory: &Memory, bytes: &[u8]) -> Result<(), Fault> {
+        assert!(bytes.len() <= memory.layout.size(), "within the memory");
+        // SAFETY: within the memory.
+        unsafe { memory.address.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    fn read(&self, memory: &Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault> {
+        assert!(offset + bytes.len() <= memory.layout.size(), "within the memory");
+        // SAFETY: within the memory.
+        unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(memory.address.add(offset), bytes.len()) };
+        Ok(())
+    }
+
+    unsafe fn launch(&self, kernel: &'static str, threads: usize, arguments: &[Argument]) -> Result<(), Fault> {
+        let name = CString::new(kernel).expect("a name");
+        let addresses: Vec<*const c_void> = arguments.iter().map(Argument::address).collect();
+        // As on a device, blocks of 128 are full: kernels have to mind threads beyond what was asked for.
+        let threads = threads.next_multiple_of(128) as u64;
+        // SAFETY: the caller's arguments are the kernel's.
+        match unsafe { zkllm_shim_launch(name.as_ptr(), threads, addresses.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Fault::Failed { what: kernel.to_string(), why: "there is no kernel of that name".to_string() }),
+        }
+    }
+}

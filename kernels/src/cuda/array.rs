@@ -1,0 +1,166 @@
+//! Decides how typed values lie in a device's memory, and how launches and copies end in a fault.
+
+use std::marker::PhantomData;
+
+use ark_bls12_381::{Fq, Fr, G1Affine};
+use ark_ec::AffineRepr;
+use ark_ff::{BigInt, Zero};
+
+use super::device::{Argument, Device, Fault, raise};
+
+/// Types whose bytes mean the same on the device.
+///
+/// # Safety
+/// No padding, no invalid bytes, no pointers; the kernels' type of that name has the same layout.
+pub unsafe trait Plain: Copy + Send + Sync + 'static {}
+
+// SAFETY: integers.
+unsafe impl Plain for u8 {}
+// SAFETY: integers.
+unsafe impl Plain for i16 {}
+// SAFETY: integers.
+unsafe impl Plain for i32 {}
+// SAFETY: integers.
+unsafe impl Plain for u32 {}
+// SAFETY: integers.
+unsafe impl Plain for i64 {}
+// SAFETY: integers.
+unsafe impl Plain for u64 {}
+// SAFETY: four limbs of 64 bits fill the type, see below; bytes that are no field element are wrong, not invalid.
+unsafe impl Plain for Fr {}
+const _: () = assert!(size_of::<Fr>() == size_of::<[u64; 4]>());
+
+/// An affine point as its coordinates' limbs; all 0 for infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Affine([[u64; 6]; 2]);
+// SAFETY: integers.
+unsafe impl Plain for Affine {}
+
+impl From<&G1Affine> for Affine {
+    fn from(point: &G1Affine) -> Affine {
+        Affine(point.xy().map_or([[0; 6]; 2], |(x, y)| [x.0.0, y.0.0]))
+    }
+}
+
+/// `x = X / ZZ`, `y = Y / ZZZ`, infinity where `ZZ = 0`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Point([[u64; 6]; 4]);
+// SAFETY: integers.
+unsafe impl Plain for Point {}
+
+/// The points, with one inversion for all.
+pub fn affine(points: &[Point]) -> Vec<G1Affine> {
+    let fq = |limbs: [u64; 6]| Fq::new_unchecked(BigInt::new(limbs));
+    let mut inverses: Vec<Fq> = points.iter().map(|point| fq(point.0[3])).collect();
+    ark_ff::batch_inversion(&mut inverses);
+    let normal = |(point, inverse): (&Point, Fq)| {
+        let [x, y, zz, _] = point.0.map(fq);
+        if zz.is_zero() {
+            return G1Affine::identity();
+        }
+        // 1 / ZZ = (ZZ / ZZZ)^2.
+        let ratio = zz * inverse;
+        G1Affine::new_unchecked(x * ratio * ratio, y * inverse)
+    };
+    points.iter().zip(inverses).map(normal).collect()
+}
+
+/// The bytes of plain values.
+pub fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
+    // SAFETY: plain values have no padding, and live as long as the slice.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+/// Values in the memory of a device.
+pub struct Array<D: Device, T> {
+    memory: D::Memory,
+    length: usize,
+    of: PhantomData<T>,
+}
+
+impl<D: Device, T: Plain> Array<D, T> {
+    /// Of any contents, to be written by a kernel.
+    pub fn new(device: &D, length: usize) -> Self {
+        let memory = device.allocate((length * size_of::<T>()).max(1)).unwrap_or_else(raise);
+        Array { memory, length, of: PhantomData }
+    }
+
+    /// Zeroes.
+    pub fn zeroed(device: &D, length: usize) -> Self {
+        let array = Self::new(device, length);
+        device.clear(&array.memory, length * size_of::<T>()).unwrap_or_else(raise);
+        array
+    }
+
+    /// A copy of `values`.
+    pub fn of(device: &D, values: &[T]) -> Self {
+        let array = Self::new(device, values.len());
+        device.write(&array.memory, bytes_of(values)).unwrap_or_else(raise);
+        array
+    }
+
+    /// Number of values.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// `count` values from `start` on.
+    pub fn read(&self, device: &D, start: usize, count: usize) -> Vec<T> {
+        assert!(start + count <= self.length, "values of the array");
+        let mut values = Vec::<T>::with_capacity(count);
+        // SAFETY: the copy writes `count` values into the capacity before the length says so; any bytes are valid.
+        unsafe {
+            let bytes = std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), count * size_of::<T>());
+            bytes.fill(0);
+            device.read(&self.memory, start * size_of::<T>(), bytes).unwrap_or_else(raise);
+            values.set_len(count);
+        }
+        values
+    }
+
+    /// All values.
+    pub fn all(&self, device: &D) -> Vec<T> {
+        self.read(device, 0, self.length)
+    }
+
+    /// The address of the value at `index`.
+    pub fn at(&self, index: usize) -> Argument {
+        assert!(index <= self.length, "a value of the array");
+        Argument::Word(D::address(&self.memory) + (index * size_of::<T>()) as u64)
+    }
+}
+
+impl<D: Device, T: Plain> From<&Array<D, T>> for Argument {
+    fn from(array: &Array<D, T>) -> Argument {
+        array.at(0)
+    }
+}
+
+impl<D: Device, T: Plain> From<Option<&Array<D, T>>> for Argument {
+    fn from(array: Option<&Array<D, T>>) -> Argument {
+        array.map_or(Argument::Word(0), Argument::from)
+    }
+}
+
+/// Starts `threads` threads of a kernel.
+///
+/// # Safety
+/// See [`Device::launch`].
+pub unsafe fn launch<D: Device, const N: usize>(
+    device: &D,
+    kernel: &'static str,
+    threads: usize,
+    arguments: [Argument; N],
+) {
+    if threads > 0 {
+        // SAFETY: the caller's.
+        unsafe { device.launch(kernel, threads, &arguments) }.unwrap_or_else(raise);
+    }
+}
+
+/// A fault of a kernel that reports what it saw.
+pub fn failed<T>(what: &str, why: &str) -> T {
+    raise(Fault::Failed { what: what.to_string(), why: why.to_string() })
+}

@@ -1,0 +1,114 @@
+//! Decides what the CUDA backend asks of a device: memory, copies, launches; and what goes wrong with one.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use ark_bls12_381::Fr;
+
+/// Why a device cannot be used, or cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no driver.
+    NoDriver,
+    /// There is a driver and no device.
+    NoDevice(String),
+    /// The kernels cannot be had for this device.
+    NoKernels(String),
+    /// Memory of the device is at its end.
+    OutOfMemory { wanted: usize, free: usize },
+    /// A launch or copy failed.
+    Failed { what: String, why: String },
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::NoDriver => f.write_str("no NVIDIA driver: libcuda was not found on this machine"),
+            Fault::NoDevice(why) => write!(f, "no usable NVIDIA GPU: {why}"),
+            Fault::NoKernels(why) => write!(f, "the GPU's kernels cannot be loaded: {why}"),
+            Fault::OutOfMemory { wanted, free } => write!(
+                f,
+                "the GPU is out of memory: {wanted} bytes were wanted and {free} are free; end other programs on it, prove \
+                 fewer tokens, or use --backend cpu"
+            ),
+            Fault::Failed { what, why } => {
+                write!(f, "the GPU failed in {what}: {why}; run it again, or use --backend cpu")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Leaves a verb: the backend's verbs have no errors, so a fault unwinds to [`catch`]. Nothing is printed on the way.
+pub(super) fn raise<T>(fault: Fault) -> T {
+    resume_unwind(Box::new(fault))
+}
+
+/// Runs something that may use a device.
+///
+/// # Errors
+/// The fault that ended it.
+pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(f)).or_else(|cause: Box<dyn Any + Send>| match cause.downcast::<Fault>() {
+        Ok(fault) => Err(*fault),
+        Err(other) => resume_unwind(other),
+    })
+}
+
+/// One argument of a kernel, as its bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Argument {
+    /// A size or an address.
+    Word(u64),
+    /// A field element, its limbs as they are.
+    Element([u64; 4]),
+}
+
+impl Argument {
+    /// Where the value is.
+    pub fn address(&self) -> *const std::ffi::c_void {
+        match self {
+            Argument::Word(word) => std::ptr::from_ref(word).cast(),
+            Argument::Element(limbs) => limbs.as_ptr().cast(),
+        }
+    }
+}
+
+impl From<usize> for Argument {
+    fn from(word: usize) -> Argument {
+        Argument::Word(word as u64)
+    }
+}
+
+impl From<Fr> for Argument {
+    fn from(element: Fr) -> Argument {
+        Argument::Element(element.0.0)
+    }
+}
+
+/// A machine that holds memory and runs kernels, in the order they are asked for.
+pub trait Device: Send + Sync {
+    /// Freed when dropped, after what was launched before.
+    type Memory: Send + Sync;
+
+    /// What it calls itself.
+    fn name(&self) -> String;
+    /// Bytes that could be allocated.
+    fn free_bytes(&self) -> Result<usize, Fault>;
+    /// Memory of any contents, aligned to 16 bytes.
+    fn allocate(&self, bytes: usize) -> Result<Self::Memory, Fault>;
+    /// Its address on the device.
+    fn address(memory: &Self::Memory) -> u64;
+    /// Zeroes the first `bytes`.
+    fn clear(&self, memory: &Self::Memory, bytes: usize) -> Result<(), Fault>;
+    /// Copies to the device.
+    fn write(&self, memory: &Self::Memory, bytes: &[u8]) -> Result<(), Fault>;
+    /// Copies from the device, from byte `offset` on.
+    fn read(&self, memory: &Self::Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault>;
+    /// Starts at least `threads` threads of a kernel.
+    ///
+    /// # Safety
+    /// The arguments are those of the kernel, and what it reads and writes through them lies in memory of this device.
+    unsafe fn launch(&self, kernel: &'static str, threads: usize, arguments: &[Argument]) -> Result<(), Fault>;
+}
