@@ -2,6 +2,7 @@
 
 pub mod channels;
 pub mod forge;
+pub mod vectors;
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
