@@ -21,12 +21,14 @@ demo: ## commit, prove and verify SmolLM2-135M on a chat prompt, then refuse a f
 demo-tiny: ## the same with the small model that is in the repository; needs no network after the build
 	@tools/demo.sh --tiny
 
-test: ## every test that needs nothing but Rust; one profile, so that the demo builds nothing twice
+test: ## every test that takes minutes; one profile, so that the demo builds nothing twice
 	@python3 spec/check-anchors
 	$(CARGO) test --release --workspace
+	@$(MAKE) web-test-fast
 
 test-all: test lint wasm-check firmware-check ## test, also the slow tests, the lints and the verifier's other targets
 	$(CARGO) test --release --workspace -- --include-ignored
+	@$(MAKE) wasm-test page-test
 	@tools/check-scripts.sh
 
 bench: build ## what proving costs on this machine, as JSON on stdout

@@ -2,30 +2,20 @@
 # Builds the verifier as WebAssembly and packs it for npm: target/npm/ and target/npm/zkllm-verifier-VERSION.tgz.
 # Usage: tools/build-wasm.sh
 # Takes rustup's library of the target where it is installed; else Debian's compiler (packages rustc-web, cargo-web,
-# rust-web-src, lld), which builds the library from source. Takes the tool wasm-bindgen of the crate's version where there is
-# one; else installs it into the build directory.
+# rust-web-src, lld), which builds the library from source.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
 say() { echo "build-wasm: $*" >&2; }
-fail() { echo "build-wasm: $*" >&2; exit 2; }
 
 target=wasm32-unknown-unknown
 built="${CARGO_TARGET_DIR:-$root/target}"
 out="$root/target/npm"
-bindgen_version="$(sed -nE 's/^wasm-bindgen = "=([0-9.]+)"$/\1/p' verifier-wasm/Cargo.toml)"
-[ -n "$bindgen_version" ] || fail "verifier-wasm/Cargo.toml names no exact version of wasm-bindgen"
-command -v node >/dev/null && command -v npm >/dev/null || tools/apt.sh nodejs npm
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then tools/apt.sh nodejs npm; fi
 
-# The tool that writes the JavaScript side must be of the version that the crate was compiled with.
-bindgen="$(command -v wasm-bindgen || true)"
-[ -n "$bindgen" ] && [ "$("$bindgen" --version)" = "wasm-bindgen $bindgen_version" ] || bindgen="$built/wasm-tools/bin/wasm-bindgen"
-if [ ! -x "$bindgen" ] || [ "$("$bindgen" --version)" != "wasm-bindgen $bindgen_version" ]; then
-    say "installing wasm-bindgen-cli $bindgen_version into $built/wasm-tools (once)"
-    # Without its features: they are for fetching browsers' drivers.
-    CARGO_TARGET_DIR="$built/wasm-tools/build" cargo install wasm-bindgen-cli --version "=$bindgen_version" --no-default-features --debug --quiet --root "$built/wasm-tools"
-    rm -rf "$built/wasm-tools/build"
-fi
+# The tool that writes the JavaScript side; it refuses a crate that was compiled with another version of wasm-bindgen.
+CARGO_TARGET_DIR="$built/wasm-tools" cargo build --release --locked --quiet --manifest-path tools/wasm-bindgen/Cargo.toml
+bindgen="$built/wasm-tools/release/zkllm-wasm-bindgen"
 
 # Fast code: the whole is small. One unit and no unwinding tables make it smaller still.
 export CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_DEBUG=false
@@ -50,10 +40,8 @@ CARGO_TARGET_DIR="$built/wasm" "${cargo[@]}" build --release -p zkllm-verifier-w
 
 rm -rf "$out"
 mkdir -p "$out"
-"$bindgen" --target web --remove-name-section --remove-producers-section --out-dir "$out" --out-name zkllm_verifier "$built/wasm/$target/release/zkllm_verifier_wasm.wasm"
+"$bindgen" "$built/wasm/$target/release/zkllm_verifier_wasm.wasm" "$out" zkllm_verifier
 rm -f "$out/zkllm_verifier_bg.wasm.d.ts"
-mv "$out/zkllm_verifier.js" "$out/web.js"
-mv "$out/zkllm_verifier.d.ts" "$out/web.d.ts"
 cp verifier-wasm/npm/* LICENSE-MIT LICENSE-APACHE "$out/"
 version="$(sed -nE '/^\[workspace.package\]/,/^\[/s/^version = "(.*)"$/\1/p' Cargo.toml)"
 sed -i "s/@VERSION@/$version/" "$out/package.json"

@@ -8,5 +8,5 @@ rm -rf target/site
 mkdir -p target/site/pkg
 cp web/*.html web/*.css web/*.js web/*.svg target/site/
 cp -r web/samples target/site/
-cp target/npm/web.js target/npm/zkllm_verifier_bg.wasm target/site/pkg/
+cp target/npm/{web,timed,zkllm_verifier}.js target/npm/zkllm_verifier_bg.wasm target/site/pkg/
 echo "page-build: target/site, $(du -sk target/site | cut -f1) kB" >&2

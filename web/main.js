@@ -1,6 +1,6 @@
 // Decides what the page does: takes files, has them verified in a worker, shows what came out. Text from files is only
 // ever set as text.
-import { draw, thousands } from "./draw.js";
+import { STEPS, draw, node, thousands } from "./draw.js";
 
 const $ = (id) => document.getElementById(id);
 const MAX_BYTES = 64 * 2 ** 20; // as in the verifier
@@ -51,18 +51,19 @@ function stop() {
   document.body.removeAttribute("data-busy");
 }
 
-async function run({ card, receipt, vocabulary }) {
+async function run({ card, receipt, vocabulary, change }) {
   stop();
   const id = ++number;
   const worker = spare ?? newWorker();
   spare = null;
   const begun = performance.now();
-  const state = { id, worker, begun, stage: "Loading the verifier" };
+  const state = { id, worker, begun, change, stage: "Loading the verifier" };
   running = state;
   document.body.setAttribute("data-busy", "");
   const tell = () => { $("stage").textContent = `${state.stage} … ${((performance.now() - begun) / 1000).toFixed(1)} s`; };
   state.clock = setInterval(tell, 100);
   tell();
+  $("progress").value = 0;
   $("working").hidden = false;
   $("cancel").hidden = false;
   $("verify").disabled = true;
@@ -70,11 +71,11 @@ async function run({ card, receipt, vocabulary }) {
   $("outcome").replaceChildren();
   worker.onmessage = ({ data }) => {
     if (data.id !== id || running !== state) return;
-    if (data.kind === "stage") state.stage = data.stage;
-    if (data.kind === "outcome") showOutcome(state, data);
+    if (data.kind === "progress") { showProgress(state, data); tell(); }
+    if (data.kind === "outcome") showOutcome(state, data.outcome);
     if (data.kind === "contents") showContents(state, data);
     if (data.kind === "text") showText(state, data.decoded);
-    if (data.kind === "drawing") { showDrawing(data); finish(state); }
+    if (data.kind === "plan") { showDrawing(state, data.plan); finish(state); }
     if (data.kind === "failed") { showFailure(data.message); finish(state); }
   };
   worker.onerror = (event) => { event.preventDefault(); if (running === state) { showFailure(event.message || "the worker could not be started"); finish(state); } };
@@ -95,26 +96,43 @@ function finish(state) {
 
 // ---- what came out
 
-function showOutcome(state, { outcome, verifyMs }) {
+function showProgress(state, { step, read, total }) {
+  const names = Object.keys(STEPS).filter((name) => name !== "setup");
+  state.stage = `Step ${names.indexOf(step) + 1} of ${names.length}: ${STEPS[step][0].toLowerCase()}`;
+  $("progress").value = read / total;
+}
+
+const mark = (path) => {
+  const drawn = node("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" });
+  drawn.append(node("circle", { class: "mark", cx: 12, cy: 12, r: 12 }), node("path", { class: "mark-line", d: path }));
+  return drawn;
+};
+const BLAME = {
+  malformed: "The files are damaged, or not what they should be.",
+  unsupported: "This verifier cannot judge these files.",
+  false: "The claim is not proved.",
+};
+
+function showOutcome(state, outcome) {
   state.outcome = outcome;
   const proved = outcome.verdict === "proved";
-  const blame = { malformed: "The files are damaged or not what they should be.", unsupported: "This verifier cannot judge the files.", false: "The claim is not proved." }[outcome.blame];
-  const box = element("div", { class: `verdict ${proved ? "proved" : "refused"}`, "data-code": outcome.code, "data-ms": verifyMs.toFixed(1) },
-    element("strong", {}, proved ? "✓ Proved: this model gave this answer" : "✗ Refused: not proved"));
+  const words = element("div", {}, element("strong", {}, proved ? "Proved: this model gave this answer" : "Refused: not proved"));
+  if (state.change) words.append(element("p", {}, `This is the changed copy. ${state.change}`));
   if (proved) {
-    box.append(element("p", {}, outcome.words, " Every word piece of the answer is the one the model rated highest."));
+    words.append(element("p", {}, outcome.words, " Every word piece of the answer is the one that the model rated highest."));
   } else {
-    box.append(element("p", {}, `${blame} ${outcome.words}`), element("p", { class: "minor" }, "Name of the check: ", element("code", {}, outcome.code)));
+    words.append(element("p", {}, `${BLAME[outcome.blame]} ${outcome.words}`));
   }
-  box.append(element("p", { class: "minor" }, `Checked in ${(verifyMs / 1000).toFixed(2)} seconds on this device.`));
-  $("outcome").replaceChildren(box);
+  words.append(element("p", { class: "minor" }, `Checked on this device in ${(outcome.milliseconds / 1000).toFixed(2)} seconds.`, ...(proved ? [] : [" Name of the check: ", element("code", {}, outcome.code), "."])));
+  $("outcome").replaceChildren(element("div", { class: `verdict ${proved ? "proved" : "refused"}`, "data-code": outcome.code, "data-ms": outcome.milliseconds.toFixed(1) },
+    mark(proved ? "M7 12.5l3.5 3.5 6.5-8" : "M8 8l8 8M16 8l-8 8"), words));
+  $("working").hidden = true;
   $("verdict").focus({ preventScroll: true });
   $("verdict").scrollIntoView({ block: "nearest" });
 }
 
 function showFailure(message) {
-  $("outcome").replaceChildren(element("div", { class: "verdict refused", "data-code": "failed" }, element("strong", {}, "✗ Nothing was verified"),
-    element("p", {}, `The verifier stopped by itself (${message}). Nothing is proved. Please load the page anew; if it happens again, it is a fault of this software.`)));
+  $("outcome").replaceChildren(element("div", { class: "verdict refused", "data-code": "failed" }, mark("M8 8l8 8M16 8l-8 8"), element("div", {}, element("strong", {}, "Nothing was verified"), element("p", {}, `The verifier stopped by itself (${message}). Nothing is proved. Please load the page anew; if it happens again, it is a fault of this software.`))));
 }
 
 function showContents(state, { card, receipt }) {
@@ -122,15 +140,17 @@ function showContents(state, { card, receipt }) {
   const proved = state.outcome.verdict === "proved";
   if (receipt.verdict === "read") {
     $("unproved").hidden = proved;
+    $("answer-text").classList.toggle("claimed", !proved);
+    $("ending").textContent = "";
     $("answer").hidden = false;
     const ids = receipt.tokens;
     for (const [id, part] of [["prompt-text", ids.slice(0, receipt.promptLength)], ["answer-text", ids.slice(receipt.promptLength)]]) {
       $(id).replaceChildren(element("span", { class: "mono" }, part.length ? `tokens ${part.join(", ")}` : "(none)"));
     }
     $("token-numbers").textContent = `prompt: ${ids.slice(0, receipt.promptLength).join(" ")} – answer: ${ids.slice(receipt.promptLength).join(" ")}`;
-    $("binding").textContent = card.verdict === "read"
-      ? `The proof is about token numbers. The card names the vocabulary that turns them into text by its SHA3-256 digest ${card.tokenizer}. This page has no vocabulary with that digest, so it shows numbers; give one below to see text.`
-      : "The proof is about token numbers.";
+    $("binding").replaceChildren("The proof is about token numbers. ", ...(card.verdict === "read"
+      ? ["The card names the vocabulary that turns them into text by its SHA3-256 digest, ", element("code", {}, card.tokenizer), ". This page has no vocabulary with that digest, so it shows numbers; give one here to see text."]
+      : []));
     $("tamper").hidden = receipt.tokens.length === 0;
   }
   if (card.verdict === "read") {
@@ -147,7 +167,7 @@ function showContents(state, { card, receipt }) {
 /** Token texts as text: bytes of several tokens may make one character; control tokens are named, invisible characters shown. */
 function showText(state, decoded) {
   if (decoded.verdict !== "read") {
-    $("binding").textContent += ` The vocabulary given was not used: ${decoded.words}`;
+    $("binding").append(` The vocabulary given was not used: ${decoded.words}`);
     return;
   }
   const { promptLength } = state.receipt;
@@ -168,12 +188,14 @@ function showText(state, decoded) {
   $("prompt-text").replaceChildren(...show(decoded.tokens.slice(0, promptLength)));
   $("answer-text").replaceChildren(...show(decoded.tokens.slice(promptLength)));
   const last = decoded.tokens.at(-1);
-  $("binding").textContent = `How numbers become text: the proof is about token numbers, and the card names one vocabulary by its SHA3-256 digest. The vocabulary used here has that digest (${decoded.digest}), computed just now on this device. ${last?.control ? `The answer ends with the model's own mark ${last.name}.` : "The answer ends without a mark of the model: that it stops there was the prover's choice."} Marks like this, which stand for no text, are shown in grey boxes.`;
+  const ending = last?.control ? `The answer ends with the model's own mark ${visible(last.name)}.` : "The answer ends without a mark of the model: that it stops there was the prover's choice.";
+  $("ending").textContent = `${state.outcome.verdict === "proved" ? ending : ""} Marks, which stand for no text, are in grey boxes.`;
+  $("binding").replaceChildren("The proof is about token numbers, and the card names the one vocabulary that turns them into text by its SHA3-256 digest. The vocabulary used here has that digest, computed just now on this device: ", element("code", {}, decoded.digest), ".");
 }
 
-function showDrawing({ plan, traced, times }) {
+function showDrawing(state, plan) {
   if (plan.verdict !== "read") return;
-  $("drawing").replaceChildren(...draw(plan, traced, times));
+  $("drawing").replaceChildren(...draw(plan, state.outcome));
   $("proof").hidden = false;
 }
 
@@ -197,6 +219,7 @@ function put(kind, bytes, name) {
   $("restore").disabled = true;
   $("tamper-note").textContent = "";
   $(`${kind}-state`).textContent = `${name}, ${thousands(bytes.length)} bytes`;
+  $(`${kind}-zone`).classList.add("given");
   if (!running) $("verify").disabled = !(files.card && files.receipt);
 }
 
@@ -264,8 +287,8 @@ async function vocabularyOf(card) {
 
 async function verifyFiles(changed) {
   problem();
-  const { card, receipt } = changed ?? files;
-  await run({ card, receipt, vocabulary: vocabularyOf(card) });
+  const { card, receipt, change } = changed ?? files;
+  await run({ card, receipt, change, vocabulary: vocabularyOf(card) });
 }
 
 // ---- changes
@@ -279,19 +302,20 @@ async function tamper(change) {
     const note = await change(copy);
     $("tamper-note").textContent = note;
     $("restore").disabled = false;
-    await verifyFiles(copy);
+    await verifyFiles({ ...copy, change: note });
   } catch (error) {
     $("tamper-note").textContent = error.message;
   }
 }
 
+/** The first token of the answer: the one that shows most. */
 function flipToken({ receipt }) {
   const view = new DataView(receipt.buffer, receipt.byteOffset);
-  const last = TOKENS + 4 * (view.getUint32(COUNT, true) - 1);
-  if (last < TOKENS || last + 4 > receipt.length) throw new Error("This receipt has no token to change.");
-  const token = view.getUint32(last, true);
-  view.setUint32(last, token ^ 1, true);
-  return `Changed: the last token of the answer, ${token}, is now ${token ^ 1}.`;
+  const at = TOKENS + 4 * view.getUint32(COUNT + 4, true);
+  if (at + 4 > TOKENS + 4 * view.getUint32(COUNT, true)) throw new Error("This receipt has no answer to change.");
+  const token = view.getUint32(at, true);
+  view.setUint32(at, token ^ 1, true);
+  return `Changed: the first word piece of the answer, number ${token} of the vocabulary, is now number ${token ^ 1}.`;
 }
 
 function flipByte({ receipt }) {

@@ -1,6 +1,6 @@
 // Keeps the page usable without a network: what was fetched from this origin is kept, and taken when the network fails.
 const CACHE = "zkllm-page";
-const FILES = ["./", "index.html", "style.css", "main.js", "draw.js", "worker.js", "icon.svg", "pkg/web.js", "pkg/zkllm_verifier_bg.wasm", "samples/list.json"];
+const FILES = ["./", "index.html", "style.css", "main.js", "draw.js", "worker.js", "icon.svg", "pkg/web.js", "pkg/timed.js", "pkg/zkllm_verifier.js", "pkg/zkllm_verifier_bg.wasm", "samples/list.json"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil((async () => {

@@ -1,16 +1,20 @@
-// Verifies, away from the page's thread. Every answer carries the number of the question, and times are taken out here:
-// there is no clock in the verifier.
-import { initSync, verify, inspect, inspectReceipt, describePlan, trace, decodeTokens } from "./pkg/web.js";
+// Verifies, away from the page's thread. Every answer carries the number of the question.
+import { initSync, verifyTimed, inspect, inspectReceipt, describePlan, decodeTokens } from "./pkg/web.js";
+
+const TELL_EVERY = 50; // milliseconds
 
 self.onmessage = ({ data: { id, module, card, receipt, vocabulary } }) => {
   const say = (kind, content) => self.postMessage({ id, kind, ...content });
   try {
-    const begun = performance.now();
     initSync({ module });
-    const loaded = performance.now();
-    say("stage", { stage: "Checking the proof" });
-    const outcome = verify(card, receipt);
-    say("outcome", { outcome, loadMs: loaded - begun, verifyMs: performance.now() - loaded });
+    let [told, last] = [0, null];
+    const outcome = verifyTimed(card, receipt, (step, read, total) => {
+      const now = performance.now();
+      if (step === last && now - told < TELL_EVERY) return;
+      [told, last] = [now, step];
+      say("progress", { step, read, total });
+    });
+    say("outcome", { outcome });
 
     const contents = inspectReceipt(receipt);
     const about = inspect(card);
@@ -18,20 +22,7 @@ self.onmessage = ({ data: { id, module, card, receipt, vocabulary } }) => {
     if (vocabulary && about.verdict === "read" && contents.verdict === "read") {
       say("text", { decoded: decodeTokens(card, vocabulary, new Uint32Array(contents.tokens)) });
     }
-
-    say("stage", { stage: "Drawing the proof" });
-    const plan = describePlan(card, receipt);
-    const times = {};
-    let step = "setup";
-    let since = performance.now();
-    const next = (name) => {
-      const now = performance.now();
-      times[step] = (times[step] ?? 0) + now - since;
-      [step, since] = [name, now];
-    };
-    const traced = plan.verdict === "read" ? trace(card, receipt, next) : null;
-    next(null);
-    say("drawing", { plan, traced, times });
+    say("plan", { plan: describePlan(card, receipt) });
   } catch (error) {
     // The verifier does not throw. If it did all the same, nothing is proved.
     say("failed", { message: String(error?.message ?? error) });

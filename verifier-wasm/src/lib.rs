@@ -8,7 +8,7 @@
 
 pub mod inspect;
 pub mod outcome;
-pub mod trace;
+pub mod steps;
 pub mod vocabulary;
 pub mod words;
 
@@ -40,10 +40,21 @@ fn with(card: &Uint8Array, receipt: &Uint8Array, work: impl FnOnce(&[u8], &[u8])
     })
 }
 
-/// Verifies a receipt against a card.
+/// Verifies a receipt against a card. `onMessage` hears of every message of the proof before it is read, for progress and
+/// times; what it does or throws changes nothing.
 #[wasm_bindgen(unchecked_return_type = "Outcome")]
-pub fn verify(card: &Uint8Array, receipt: &Uint8Array) -> JsValue {
-    with(card, receipt, outcome::verify)
+pub fn verify(
+    card: &Uint8Array,
+    receipt: &Uint8Array,
+    #[wasm_bindgen(js_name = onMessage, unchecked_optional_param_type = "OnMessage")] on_message: Option<Function>,
+) -> JsValue {
+    with(card, receipt, |card, receipt| {
+        outcome::verify(card, receipt, &mut |step, read, total| {
+            if let Some(call) = &on_message {
+                let _ = call.call3(&JsValue::NULL, &step.into(), &read.into(), &total.into());
+            }
+        })
+    })
 }
 
 /// What a card says; nothing is verified.
@@ -62,26 +73,6 @@ pub fn inspect_receipt(receipt: &Uint8Array) -> JsValue {
 #[wasm_bindgen(js_name = describePlan, unchecked_return_type = "Inspected<PlanDescription>")]
 pub fn describe_plan(card: &Uint8Array, receipt: &Uint8Array) -> JsValue {
     with(card, receipt, inspect::plan)
-}
-
-/// Drives the verification once more and calls `onStep(name)` whenever another step begins, for drawings and timings.
-/// Its result says where the bytes of the proof lie and how far the drive went; the verdict is that of `verify`.
-#[wasm_bindgen(unchecked_return_type = "Trace")]
-pub fn trace(
-    card: &Uint8Array,
-    receipt: &Uint8Array,
-    #[wasm_bindgen(js_name = onStep, unchecked_optional_param_type = "(step: StepName) => void")] on_step: Option<
-        Function,
-    >,
-) -> JsValue {
-    with(card, receipt, |card, receipt| {
-        trace::trace(card, receipt, &mut |step| {
-            if let Some(call) = &on_step {
-                // What the caller's function throws is the caller's: the drive goes on.
-                let _ = call.call1(&JsValue::NULL, &JsValue::from_str(step));
-            }
-        })
-    })
 }
 
 /// Every refusal there is, with its words.

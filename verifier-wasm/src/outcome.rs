@@ -1,15 +1,27 @@
 //! Decides what is said of a verification.
 
+use crate::steps::Steps;
 use crate::words;
 use serde_json::{Value, json};
-use zkllm_verifier::{Refusal, Verified};
+use zkllm_verifier::{Refusal, Verified, verify_with};
 
-/// Verifies; the verdict is `zkllm_verifier::verify`'s.
-pub fn verify(card: &[u8], receipt: &[u8]) -> Value {
-    match zkllm_verifier::verify(card, receipt) {
+/// Verifies; the verdict is `zkllm_verifier::verify`'s. `on_message` hears of every message before it is read: its step, the
+/// bytes read so far, and the bytes of the proof.
+pub fn verify(card: &[u8], receipt: &[u8], on_message: &mut dyn FnMut(&'static str, usize, usize)) -> Value {
+    let mut steps = Steps::default();
+    let verdict = verify_with(card, receipt, &mut |ask, unread| {
+        let (step, read, total) = steps.hear(ask, unread);
+        on_message(step, read, total);
+    });
+    let heard = steps.describe(verdict.is_ok());
+    let mut said = match verdict {
         Ok(verified) => proved(&verified),
         Err(refusal) => refused(refusal),
+    };
+    if let Some(said) = said.as_object_mut() {
+        said.extend(heard);
     }
+    said
 }
 
 fn proved(verified: &Verified) -> Value {

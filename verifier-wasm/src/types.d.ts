@@ -9,6 +9,19 @@ export interface Refused {
   words: string;
 }
 
+export type StepName = "commitments" | "lookups" | "products" | "columns" | "opening" | "ledger";
+
+/** Hears of a message of the proof before it is read: its step, the bytes read so far, the bytes of the proof. */
+export type OnMessage = (step: StepName, read: number, total: number) => void;
+
+/** How far a verification went. `verify` says it, except of files that were too large to be looked at. */
+export interface Progress {
+  /** Bytes and messages of each step; of a refused proof, those before the message at which it ended. */
+  steps: { name: StepName; bytes: number; messages: number }[];
+  /** The step of the last message that was asked for. */
+  reached: StepName | null;
+}
+
 /** What was proved: every token after the first `promptLength` is the committed model's greedy choice. */
 export interface Proved {
   verdict: "proved";
@@ -22,7 +35,7 @@ export interface Proved {
   promptLength: number;
 }
 
-export type Outcome = Proved | Refused;
+export type Outcome = (Proved & Progress) | (Refused & Partial<Progress>);
 export type Inspected<T> = T | Refused;
 
 export interface CardContents {
@@ -79,20 +92,6 @@ export interface PlanDescription {
   proofBytes: number;
   openingBytes: number;
 }
-
-export type StepName = "commitments" | "lookups" | "products" | "columns" | "opening" | "ledger";
-
-export type Trace =
-  | {
-      verdict: "read";
-      kind: "trace";
-      steps: { name: StepName; bytes: number; messages: number }[];
-      /** The step in which the last message was read. */
-      reached: StepName | null;
-      /** The code of the refusal that ended it, if one did. */
-      refusedWith: string | null;
-    }
-  | (Refused & { steps: [] });
 
 export interface RefusalDescription {
   code: string;

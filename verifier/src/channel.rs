@@ -87,16 +87,26 @@ pub trait Channel {
     }
 }
 
+/// Hears what is about to be read, and how many bytes of the proof are unread then. It is told, and never asked: what it does
+/// decides nothing.
+pub type Listener<'a> = &'a mut dyn FnMut(&Ask<'_>, usize);
+
 /// The verifier's channel: reads a proof.
 pub struct Reader<'a> {
     rest: &'a [u8],
     transcript: Transcript,
+    listener: Option<Listener<'a>>,
 }
 
 impl<'a> Reader<'a> {
     /// A channel over `proof`, with what `transcript` has absorbed already.
     pub fn new(proof: &'a [u8], transcript: Transcript) -> Self {
-        Self { rest: proof, transcript }
+        Self { rest: proof, transcript, listener: None }
+    }
+
+    /// The same channel, with a listener.
+    pub fn heard_by(self, listener: Listener<'a>) -> Self {
+        Self { listener: Some(listener), ..self }
     }
 
     /// Refuses a proof with bytes left over.
@@ -104,7 +114,10 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() { Ok(()) } else { Err(Refusal::TrailingBytes) }
     }
 
-    fn take<const N: usize>(&mut self, label: &'static str) -> Result<[u8; N], Refusal> {
+    fn take<const N: usize>(&mut self, label: &'static str, ask: &Ask<'_>) -> Result<[u8; N], Refusal> {
+        if let Some(listener) = &mut self.listener {
+            listener(ask, self.rest.len());
+        }
         let (bytes, rest) = self.rest.split_first_chunk::<N>().ok_or(Refusal::Truncated)?;
         self.rest = rest;
         self.transcript.absorb(label, bytes);
@@ -119,17 +132,17 @@ impl Channel for Reader<'_> {
     fn challenge(&mut self, label: &'static str) -> Fr {
         self.transcript.challenge(label)
     }
-    fn scalar(&mut self, _: Ask<'_>) -> Result<Fr, Refusal> {
-        groups::read_scalar(&self.take("scalar")?)
+    fn scalar(&mut self, ask: Ask<'_>) -> Result<Fr, Refusal> {
+        groups::read_scalar(&self.take("scalar", &ask)?)
     }
-    fn g1(&mut self, _: Ask<'_>) -> Result<G1, Refusal> {
-        groups::read_g1(&self.take("g1")?)
+    fn g1(&mut self, ask: Ask<'_>) -> Result<G1, Refusal> {
+        groups::read_g1(&self.take("g1", &ask)?)
     }
-    fn g2(&mut self, _: Ask<'_>) -> Result<G2, Refusal> {
-        groups::read_g2(&self.take("g2")?)
+    fn g2(&mut self, ask: Ask<'_>) -> Result<G2, Refusal> {
+        groups::read_g2(&self.take("g2", &ask)?)
     }
-    fn gt(&mut self, _: Ask<'_>) -> Result<Gt, Refusal> {
-        groups::read_gt(&self.take("gt")?)
+    fn gt(&mut self, ask: Ask<'_>) -> Result<Gt, Refusal> {
+        groups::read_gt(&self.take("gt", &ask)?)
     }
     fn entries(&mut self, ask: Ask<'_>, slots: usize) -> Result<Vec<G1>, Refusal> {
         (0..slots.div_ceil(WIDTH)).map(|_| self.g1(ask)).collect()

@@ -97,4 +97,4 @@ pub mod verify;
 
 pub use ark_bls12_381::Fr;
 pub use refusal::{Blame, Refusal};
-pub use verify::{Verified, verify};
+pub use verify::{Verified, verify, verify_with};

@@ -2,7 +2,7 @@
 
 use crate::Refusal;
 use crate::card::Card;
-use crate::channel::Reader;
+use crate::channel::{Listener, Reader};
 use crate::dory::Setup;
 use crate::drive::{drive, transcript};
 use crate::plan::Plan;
@@ -42,6 +42,14 @@ impl Verified {
 /// # Errors
 /// The first check that fails.
 pub fn verify(card: &[u8], receipt: &[u8]) -> Result<Verified, Refusal> {
+    verify_with(card, receipt, &mut |_, _| ())
+}
+
+/// The same, and `listener` hears how far it is.
+///
+/// # Errors
+/// The first check that fails.
+pub fn verify_with(card: &[u8], receipt: &[u8], listener: Listener<'_>) -> Result<Verified, Refusal> {
     let card = Card::parse(card)?;
     let receipt = Receipt::parse(receipt)?;
     let fingerprint = card.fingerprint();
@@ -51,7 +59,7 @@ pub fn verify(card: &[u8], receipt: &[u8]) -> Result<Verified, Refusal> {
     let statement = Statement::new(&card, receipt.tokens, receipt.prompt_length)?;
     let plan = Plan::new(Program::new(&card, &statement)?, card.chunk_log as usize)?;
     let setup = Setup::shipped(plan.chunk_log)?;
-    let mut channel = Reader::new(receipt.proof, transcript(&card, &statement));
+    let mut channel = Reader::new(receipt.proof, transcript(&card, &statement)).heard_by(listener);
     drive(&plan, &card, &setup, &mut channel)?;
     channel.finish()?;
     Ok(Verified { fingerprint, name: card.name, statement })

@@ -9,7 +9,7 @@ import { idle, open, root, verdict } from "./browser.mjs";
 
 const runs = Number(process.argv[2] ?? 5);
 const files = ["smollm2.card", "smollm2.receipt"].map((name) => join(root, "web/samples", name));
-const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
+const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
 const native = process.env.ZKLLM_VERDICTS ?? join(root, "target/release/examples/verdicts");
 const { verify, trace } = await import(join(root, "target/npm/node.js"));
 const bytes = files.map((file) => readFileSync(file));

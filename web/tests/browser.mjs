@@ -2,10 +2,11 @@
 import { createRequire } from "node:module";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { serve } from "../../tools/page-serve.mjs";
 
-export const root = resolve(import.meta.dirname, "../..");
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const require = createRequire(join(root, "target/page-node/package.json"));
 const { chromium } = require("playwright-core");
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];

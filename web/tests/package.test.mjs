@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
-const root = resolve(import.meta.dirname, "../..");
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const samples = join(root, "web/samples");
+const slow = Boolean(process.env.ZKLLM_SLOW);
 const read = (name) => readFileSync(join(samples, name));
 const tarball = join(root, "target/npm", readdirSync(join(root, "target/npm")).find((name) => name.endsWith(".tgz")));
 const project = mkdtempSync(join(tmpdir(), "zkllm-npm-"));
@@ -26,6 +27,17 @@ const outcome = verify(readFileSync(process.argv[2]), readFileSync(process.argv[
 console.log(outcome.verdict);`);
   const said = execFileSync("node", ["use.mjs", join(samples, "tiny.card"), join(samples, "tiny.receipt")], { cwd: project, encoding: "utf8" });
   assert.equal(said.trim(), "proved");
+});
+
+test("its types describe it: the example compiles, a careless one does not", () => {
+  const tsc = join(root, "target/page-node/node_modules/typescript/bin/tsc");
+  const compile = (name, text) => {
+    writeFileSync(join(project, name), text);
+    execFileSync("node", [tsc, "--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", name], { cwd: project, stdio: "pipe" });
+  };
+  compile("example.ts", readFileSync(join(root, "web/tests/example.ts"), "utf8"));
+  assert.throws(() => compile("careless.ts", `import { verify } from "zkllm-verifier";
+verify(new Uint8Array(), new Uint8Array()).tokens;`), (error) => /TS2339/.test(error.stdout));
 });
 
 test("the program is below 1 MB gzipped", () => {
@@ -54,16 +66,34 @@ test("tokens become text with the card's vocabulary and no other", () => {
   assert.equal(zkllm.decodeTokens(read("smollm2.card"), gunzipSync(read("tiny.vocabulary.gz")), new Uint32Array(tokens)).code, "other-vocabulary");
 });
 
-test("the plan and the trace account for every byte of the proof", () => {
+test("the steps account for every byte of the proof, and for all of the time", () => {
   for (const name of ["smollm2", "tiny"]) {
     const plan = zkllm.describePlan(read(`${name}.card`), read(`${name}.receipt`));
     const heard = [];
-    const traced = zkllm.trace(read(`${name}.card`), read(`${name}.receipt`), (step) => heard.push(step));
-    assert.equal(traced.refusedWith, null);
-    assert.equal(traced.steps.reduce((sum, step) => sum + step.bytes, 0), plan.proofBytes);
-    assert.equal(traced.steps.find((step) => step.name === "opening").bytes, plan.openingBytes);
-    assert.deepEqual([...new Set(heard)].sort(), traced.steps.map((step) => step.name).sort());
+    const outcome = zkllm.verifyTimed(read(`${name}.card`), read(`${name}.receipt`), (step, done, total) => heard.push({ step, done, total }));
+    assert.equal(outcome.verdict, "proved");
+    assert.equal(outcome.steps.reduce((sum, step) => sum + step.bytes, 0), plan.proofBytes);
+    assert.equal(outcome.steps.find((step) => step.name === "opening").bytes, plan.openingBytes);
+    assert.equal(outcome.steps.reduce((sum, step) => sum + step.messages, 0), heard.length);
+    assert.deepEqual([...new Set(heard.map(({ step }) => step))].sort(), outcome.steps.map((step) => step.name).sort());
+    assert.ok(heard.every(({ done, total }, at) => total === plan.proofBytes && done < total && (at === 0 ? done === 0 : done > heard[at - 1].done)));
+    assert.deepEqual(Object.keys(outcome.times).sort(), ["setup", ...outcome.steps.map((step) => step.name)].sort());
+    const sum = Object.values(outcome.times).reduce((sum, time) => sum + time, 0);
+    assert.ok(Math.abs(sum - outcome.milliseconds) < 1e-6 * sum);
   }
+});
+
+test("a listener that throws changes nothing", () => {
+  const plain = zkllm.verify(read("tiny.card"), read("tiny.receipt"));
+  assert.deepEqual(zkllm.verify(read("tiny.card"), read("tiny.receipt"), () => { throw new Error("not now"); }), plain);
+  assert.equal(plain.verdict, "proved");
+});
+
+test("a refusal says how far it came", () => {
+  const forged = zkllm.verify(read("tiny.card"), read("tiny-forged.receipt"));
+  assert.equal(forged.verdict, "refused");
+  assert.equal(forged.reached, "opening");
+  assert.equal(zkllm.verify(read("smollm2.card"), read("tiny.receipt")).reached, null);
 });
 
 test("every refusal has a code, a class and words", () => {
@@ -81,10 +111,9 @@ test("nothing is thrown for files that are none, empty, or too large", () => {
   assert.equal(zkllm.verify(read("tiny.card"), new Uint8Array(zkllm.maxBytes() + 1)).code, "over-limit");
   assert.equal(zkllm.inspect(random).code, "wrong-magic");
   assert.equal(zkllm.describePlan(receipt, receipt).code, "wrong-magic");
-  assert.equal(zkllm.trace(random, receipt).code, "wrong-magic");
 });
 
-test("WebAssembly and native agree on verdict and code", () => {
+test("WebAssembly and native agree on verdict and code of changed files", () => {
   // A small generator, so that a failure can be had again.
   let state = 20240717;
   const random = (below) => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return Math.floor((state / 2 ** 32) * below); };
@@ -93,14 +122,14 @@ test("WebAssembly and native agree on verdict and code", () => {
   const tokens = 50 + 4 * receipt.readUInt32LE(42);
   const changed = (bytes, at, mask) => { const copy = Buffer.from(bytes); copy[at] ^= mask; return copy; };
   const cases = [[card, receipt], [other, receipt], [receipt, card], [other, read("smollm2.receipt")]];
-  // Every byte of the head and of the card's parameters, some of the rest, cuts and additions.
-  for (let at = 0; at < tokens; at += 1) cases.push([card, changed(receipt, at, 1 << random(8))]);
-  for (let at = 0; at < 150; at += 1) cases.push([changed(card, at, 1 << random(8)), receipt]);
-  for (let round = 0; round < 120; round += 1) cases.push([card, changed(receipt, tokens + random(receipt.length - tokens), 1 << random(8))]);
-  for (let round = 0; round < 20; round += 1) cases.push([card, receipt.subarray(0, random(receipt.length))], [card.subarray(0, random(card.length)), receipt]);
+  // Every byte of the head and of the card's parameters (fast: some of them), some of the rest, cuts and additions.
+  for (let at = 0; at < tokens; at += slow ? 1 : 11) cases.push([card, changed(receipt, at, 1 << random(8))]);
+  for (let at = 0; at < 150; at += slow ? 1 : 5) cases.push([changed(card, at, 1 << random(8)), receipt]);
+  for (let round = 0; round < (slow ? 120 : 12); round += 1) cases.push([card, changed(receipt, tokens + random(receipt.length - tokens), 1 << random(8))]);
+  for (let round = 0; round < (slow ? 20 : 3); round += 1) cases.push([card, receipt.subarray(0, random(receipt.length))], [card.subarray(0, random(card.length)), receipt]);
   cases.push([card, Buffer.concat([receipt, Buffer.from([0])])], [Buffer.concat([card, Buffer.from([0])]), receipt]);
   // Changed cards whose fingerprint the receipt names, so that the checks behind it are reached.
-  for (let at = 12; at < 150; at += 1) {
+  for (let at = 12; at < 150; at += slow ? 1 : 7) {
     const bad = changed(card, at, 1 << random(8));
     const { fingerprint } = zkllm.inspect(bad);
     if (fingerprint) cases.push([bad, Buffer.concat([receipt.subarray(0, 10), Buffer.from(fingerprint, "hex"), receipt.subarray(42)])]);

@@ -1,0 +1,3 @@
+export * from "./zkllm_verifier.js";
+export { default } from "./zkllm_verifier.js";
+export * from "./timed.js";
