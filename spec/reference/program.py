@@ -1,7 +1,8 @@
-"""Programs: what is computed, and the builder's functions (program.md). A verifier needs no rules."""
+"""Programs: what is computed, and the builder's functions (program.md). A verifier needs no rules and no names."""
 
 from dataclasses import dataclass, field
 
+import rules
 import tables
 from multilinear import bits_of
 from refuse import require
@@ -29,6 +30,8 @@ class Column:
     axes: list
     causal: bool
     origin: str                         # "model", "witness", "multiplicity"
+    name: str                           # no meaning
+    rule: object = None                 # of rules.py; only witness columns have one
 
 
 @dataclass(eq=False)
@@ -69,12 +72,14 @@ class Lookup:
     causal: bool
     table: int
     values: list
+    name: str
 
 
 @dataclass(eq=False)
 class Zero:
     axes: list
     sum: "Sum"
+    name: str
 
 
 @dataclass
@@ -147,20 +152,28 @@ class Program:
         self.digit_bits = digit_bits
         self.columns, self.products, self.tables, self.lookups, self.zeros = [], [], [], [], []
         self.multiplicity = []          # of each table, after finish()
+        self.filled = []                # witness columns in the order in which they get their rules
+        self.layer = self.logits = None  # the axis of the layers, the product whose arg max is the answer
 
     # Spec: program.builder
 
-    def _column(self, axes, causal, origin):
-        self.columns.append(Column(len(self.columns), list(axes), causal, origin))
+    def _column(self, name, axes, causal, origin):
+        self.columns.append(Column(len(self.columns), list(axes), causal, origin, name))
         return self.columns[-1]
 
-    def model(self, axes):
-        return self._column(axes, False, "model")
+    def model(self, name, axes):
+        return self._column(name, axes, False, "model")
 
-    def witness(self, axes, causal=False):
-        return self._column(axes, causal, "witness")
+    def declare(self, name, axes, causal=False):
+        return self._column(name, axes, causal, "witness")
 
-    declare = witness
+    def witness(self, name, axes, rule, causal=False):
+        return self._rule(self.declare(name, axes, causal), rule)
+
+    def _rule(self, column, rule):
+        column.rule = rule
+        self.filled.append(column)
+        return column
 
     def product(self, axes, left, kind, right=None):
         self.products.append(Product(len(self.products), list(axes), kind, left, right))
@@ -171,66 +184,69 @@ class Program:
             self.tables.append(t)
         return self.tables.index(t)
 
-    def lookup(self, axes, causal, table, values):
-        self.lookups.append(Lookup(list(axes), causal, table, values))
+    def lookup(self, name, axes, causal, table, values):
+        self.lookups.append(Lookup(list(axes), causal, table, values, name))
 
-    def zero(self, axes, total):
-        self.zeros.append(Zero(list(axes), total))
+    def zero(self, name, axes, total):
+        self.zeros.append(Zero(list(axes), total, name))
 
-    def exact(self, axes, total):
-        y = self.witness(axes)
-        self.zero(axes, read(y, *axes) - total)
+    def exact(self, name, axes, total):
+        y = self.witness(name, axes, rules.Exact(total))
+        self.zero(name, axes, read(y, *axes) - total)
         return y
 
-    def round(self, axes, total, shift, n):
-        y = self.declare(axes)
+    def round(self, name, axes, total, shift, n):
+        y = self.declare(name, axes)
         self.round_into(y, total, shift, n)
         return y
 
     def round_into(self, y, total, shift, n):
         self.remainder(y, total, shift, n)
-        self.signed(y.axes, False, read(y, *y.axes), n)
+        self.signed(y.name, y.axes, read(y, *y.axes), n)
 
-    def rounded(self, axes, total, shift, n):
-        y = self.declare(axes)
+    def rounded(self, name, axes, total, shift, n):
+        y = self.declare(name, axes)
         self.remainder(y, total, shift, n)
         return y
 
     def remainder(self, y, total, shift, n):
         require(shift != 0, "bad-card")
         no_wrap(shift + n + 1)
-        self.unsigned(y.axes, False, total + (1 << (shift - 1)) - (1 << shift) * read(y, *y.axes), shift)
+        self._rule(y, rules.Round(total, shift))
+        total = total + (1 << (shift - 1)) - (1 << shift) * read(y, *y.axes)
+        self.unsigned(y.name + ".remainder", y.axes, total, shift)
 
-    def unsigned(self, axes, causal, total, n):
+    def unsigned(self, name, axes, total, n, causal=False):
         """Spec: program.unsigned"""
         d = self.digit_bits
         no_wrap(n)
         if n > d:
-            high = self.witness(axes, causal)
-            self.unsigned(axes, causal, read(high, *axes), n - d)
+            high = self.witness(name + ".high", axes, rules.Digit(total, d), causal)
+            self.unsigned(high.name, axes, read(high, *axes), n - d, causal)
             total = total - (1 << d) * read(high, *axes)
         k = self.table(tables.Range(min(n, d)))
-        self.lookup(axes, causal, k, [total])
+        self.lookup(name, axes, causal, k, [total])
 
-    def signed(self, axes, causal, total, n):
+    def signed(self, name, axes, total, n, causal=False):
         """Spec: program.signed"""
         no_wrap(n)
         require(n != 0, "bad-card")
         low = min(self.digit_bits, n)
         total = total + (1 << (low - 1))
         if n > low:
-            high = self.witness(axes, causal)
-            self.signed(axes, causal, read(high, *axes), n - low)
+            high = self.witness(name + ".high", axes, rules.Digit(total, low), causal)
+            self.signed(high.name, axes, read(high, *axes), n - low, causal)
             total = total - (1 << low) * read(high, *axes)
         k = self.table(tables.Range(low))
-        self.lookup(axes, causal, k, [total])
+        self.lookup(name, axes, causal, k, [total])
 
     def finish(self):
         """Spec: program.finish"""
         for t in self.tables:
             require(t.representable(), "bad-card")
             axis = Axis("row", 1 << t.bits)
-            self.multiplicity.append(self._column([axis], False, "multiplicity"))
+            name = f"multiplicity{len(self.multiplicity)}"
+            self.multiplicity.append(self._column(name, [axis], False, "multiplicity"))
         self._check_constrained()
         self._check_axes()
 
