@@ -14,20 +14,19 @@ def size(a):
     return max(int(a.max()), -int(a.min()), 0) if a.size else 0
 
 
-def array(a, bound=WORD):
-    """As int64 if the numbers fit, else as objects; not before results of this bound would fit."""
-    wide = bound >= WORD and size(a) >= WORD
-    return np.asarray(a, dtype=object if wide else np.int64)
+def array(a):
+    """As int64 if the numbers fit, else as objects."""
+    return np.asarray(a, dtype=object if size(a) >= WORD else np.int64)
 
 
 def _ready(bound, *arrays):
-    """Arrays whose operation has a result, and results on the way, of absolute value at most the bound."""
+    """Arrays whose numbers, whose results, and results on the way, have at most this absolute value."""
     if bound < WORD:
         return [np.asarray(a, dtype=np.int64) for a in arrays]
     return [np.asarray(a).astype(object) for a in arrays]
 
 
-def _number(n):
+def number(n):
     return np.array(n, dtype=np.int64 if -WORD < n < WORD else object)
 
 
@@ -43,19 +42,15 @@ def add(a, b):
 
 def multiply(a, b):
     if isinstance(b, int):
-        b = _number(b)
-    a, b = _ready(size(a) * size(b), a, b)
+        b = number(b)
+    a, b = _ready(max(size(a) * size(b), size(a), size(b)), a, b)
     return _shrink(a * b)
-
-
-def number(n):
-    return _number(n)
 
 
 def divide(a, b):
     """floor(a / b), b > 0"""
     if isinstance(b, int):
-        b = _number(b)
+        b = number(b)
     a, b = _ready(max(size(a), size(b)) + 1, a, b)
     return _shrink(a // b)
 

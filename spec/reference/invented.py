@@ -1,5 +1,5 @@
 """Invents small models of all shapes, runs the inference on them, evaluates every lookup and zero by its definition,
-and compares the logits with the formulas of inference.llama.
+and compares the logits with the formulas of inference.llama. Before that it compares exact.py with Python's integers.
 
     invented.py COUNT [SEED [FOLDER]]   models; they are left in FOLDER as cases (inference.cases) if it is given
 """
@@ -14,6 +14,7 @@ from random import Random
 import numpy as np
 
 import amounts
+import exact
 import infer
 from card import PRECISION, SIZES
 from definitions import Definitions
@@ -85,8 +86,28 @@ def run(folder, r):
     return faults
 
 
+def compare_arithmetic(r, count):
+    def array(shape, bits):
+        numbers = [r.choice([r.randint(-1 << bits, 1 << bits), 1 << bits, -1 << bits]) for _ in range(np.prod(shape))]
+        return np.array(numbers, dtype=object).reshape(shape)
+
+    def same(operation, *operands):
+        ours = {np.add: exact.add, np.multiply: exact.multiply, np.floor_divide: exact.divide, np.matmul: exact.matmul}
+        got, want = ours[operation](*map(exact.array, operands)), operation(*operands)
+        assert got.shape == want.shape and (got.astype(object) == want).all(), (operation, operands)
+
+    for _ in range(count):
+        a, b = array((2, 3), r.randint(0, 75)), array((2, 3), r.randint(0, 75))
+        same(np.add, a, b)
+        same(np.multiply, a, b)
+        same(np.floor_divide, a, abs(b) + 1)
+        k = r.choice([1, 2, 3, 7, 64, 500])
+        same(np.matmul, array((2, 3, k), r.randint(0, 75)), array((2, k, 2), r.randint(0, 75)))
+
+
 def main(arguments):
     count, seed = int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 0
+    compare_arithmetic(Random(seed), 100)
     with tempfile.TemporaryDirectory() as temporary:
         faults = 0
         for i in range(seed, seed + count):
