@@ -31,6 +31,8 @@ pub struct Axes {
     scale: Fr,
     /// Weight of each row, a row being one index of all axes but the last.
     row_weights: Vec<Fr>,
+    /// How often they changed.
+    changes: usize,
     /// Whether axes whose entries lie side by side are joined.
     joins: bool,
 }
@@ -47,7 +49,7 @@ impl Axes {
         if lengths.contains(&0) {
             // Nothing is real: only the number of variables counts.
             axes.push(Axis { length: 0, bits: bits.iter().sum(), point: None });
-            return Axes { axes, scale, row_weights: Vec::new(), joins };
+            return Axes { axes, scale, row_weights: Vec::new(), changes: 0, joins };
         }
         for ((length, bits), point) in lengths.iter().zip(bits).zip(eq) {
             assert!(*length <= 1 << bits, "axis longer than its bits allow");
@@ -59,7 +61,7 @@ impl Axes {
                 }
             }
         }
-        let mut result = Axes { axes, scale, row_weights: Vec::new(), joins };
+        let mut result = Axes { axes, scale, row_weights: Vec::new(), changes: 0, joins };
         result.weigh_rows();
         result
     }
@@ -77,6 +79,16 @@ impl Axes {
     /// Number of unbound variables.
     pub fn variables(&self) -> usize {
         self.axes.iter().map(|axis| axis.bits).sum()
+    }
+
+    /// The weight of every row, and how often they changed before.
+    pub fn row_weights(&self) -> (usize, &[Fr]) {
+        (self.changes, &self.row_weights)
+    }
+
+    /// Unbound eq coordinates of the last axis, if it has any weights.
+    pub fn last_point(&self) -> Option<&[Fr]> {
+        self.axes.last()?.point.as_deref()
     }
 
     /// True length of the last axis; 1 when none is left.
@@ -161,6 +173,7 @@ impl Axes {
             };
         }
         self.row_weights = weights;
+        self.changes += 1;
     }
 
     /// `sum over rows and pairs i of weight(row, i) f(row, i)` where pair `i` of a row is its entries `2i`, `2i + 1`
@@ -182,7 +195,7 @@ impl Axes {
             Some(point) => {
                 let rest = &point[..point.len() - 1];
                 let (high, low) = rest.split_at(rest.len().saturating_sub(LOG_CHUNK));
-                (Some(eq_table(high, chunks)), Some(eq_table(low, half.min(chunk))))
+                ((!high.is_empty()).then(|| eq_table(high, chunks)), Some(eq_table(low, half.min(chunk))))
             }
         };
         let add = |mut a: [Fr; N], b: [Fr; N]| {
@@ -199,9 +212,7 @@ impl Axes {
                     let pairs = c * chunk..((c + 1) * chunk).min(half);
                     let weights = low.as_ref().map(|low| &low[..pairs.len()]);
                     let mut weight = self.row_weights[row];
-                    if let Some(high) = &high
-                        && chunks > 1
-                    {
+                    if let Some(high) = &high {
                         weight *= high[c];
                     }
                     for (total, part) in total.iter_mut().zip(f(row, pairs, weights, &mut scratch)) {

@@ -1,0 +1,338 @@
+//! Decides what two backends have to agree on: every verb at awkward sizes and with adversarial values. The test that
+//! includes this file says which two are `checked()`.
+
+use std::sync::Arc;
+
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{Field, One, Zero};
+use zkllm_kernels::{Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck};
+
+use super::checked;
+
+/// A small deterministic generator; every eighth value or so is extreme.
+struct Source(u64);
+
+impl Source {
+    fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.word() % bound as u64) as usize
+    }
+
+    fn fr(&mut self) -> Fr {
+        match self.below(16) {
+            0 => Fr::zero(),
+            1 => Fr::one(),
+            2 => -Fr::one(),
+            _ => Fr::from(self.word()).square() + Fr::from(self.word()).inverse().unwrap_or_else(Fr::one),
+        }
+    }
+
+    fn frs(&mut self, count: usize) -> Vec<Fr> {
+        (0..count).map(|_| self.fr()).collect()
+    }
+
+    fn i16s(&mut self, count: usize) -> Vec<i16> {
+        let extremes = [0, 0, -1, 1, i16::MIN, i16::MAX];
+        (0..count).map(|_| if self.below(4) == 0 { extremes[self.below(6)] } else { self.word() as i16 }).collect()
+    }
+
+    fn i32s(&mut self, count: usize) -> Vec<i32> {
+        let extremes = [0, -1, i32::MIN, i32::MAX, 0x8000, -0x8001];
+        (0..count).map(|_| if self.below(4) == 0 { extremes[self.below(6)] } else { self.word() as i32 }).collect()
+    }
+
+    fn i64s(&mut self, count: usize) -> Vec<i64> {
+        let extremes = [0, -1, i64::MIN, i64::MAX, 128, -129, 0x7fff_8000_8000_8000];
+        (0..count).map(|_| if self.below(4) == 0 { extremes[self.below(7)] } else { self.word() as i64 }).collect()
+    }
+
+    fn points(&mut self, count: usize) -> Vec<G1Affine> {
+        (0..count).map(|_| (G1Affine::generator() * self.fr()).into_affine()).collect()
+    }
+}
+
+fn run<S: Sumcheck>(mut sumcheck: S, variables: usize, source: &mut Source) -> S::End {
+    for _ in 0..variables {
+        sumcheck.round();
+        let r = source.fr();
+        sumcheck.bind(r);
+    }
+    sumcheck.finish()
+}
+
+#[test]
+fn rows_are_committed_alike() {
+    let mut source = Source(1);
+    for columns in [1, 2, 3, 7, 8, 9, 33] {
+        let mut points = source.points(columns);
+        if columns > 4 {
+            points[1] = points[0];
+            points[2] = -points[0];
+            points[3] = G1Affine::identity();
+        }
+        let bases = checked().prepare_bases(&points);
+        assert!(checked().commit_rows(&bases, 0, &[]).is_empty());
+        assert_eq!(checked().commit_rows(&bases, 2, &[]), [G1Affine::identity(); 2]);
+        let (a, b, c) = (source.i16s(columns), source.i32s(columns), source.i64s(columns));
+        let ones = vec![1i16; columns];
+        let split = columns / 2;
+        let pieces = [
+            Piece { row: 3, column: 0, values: Ints::I16(&a) },
+            Piece { row: 0, column: 0, values: Ints::I32(&b) },
+            Piece { row: 5, column: split, values: Ints::I64(&c[split..]) },
+            Piece { row: 5, column: 0, values: Ints::I16(&a[..split]) },
+            Piece { row: 2, column: columns - 1, values: Ints::I64(&[i64::MIN]) },
+            Piece { row: 4, column: 0, values: Ints::I16(&ones) },
+            Piece { row: 6, column: 0, values: Ints::I64(&c) },
+            Piece { row: 1, column: columns, values: Ints::I64(&[]) },
+        ];
+        checked().commit_rows(&bases, 8, &pieces);
+    }
+}
+
+#[test]
+fn a_row_over_equal_and_opposite_bases_is_exact() {
+    let g = G1Affine::generator();
+    let bases: Vec<G1Affine> = (0..64).map(|i| if i % 3 == 0 { -g } else { g }).collect();
+    let bases = checked().prepare_bases(&bases);
+    let values: Vec<i16> = (0..64).map(|i| [5, -5, 0, 261, 127, 128, -128][i % 7]).collect();
+    checked().commit_rows(&bases, 1, &[Piece { row: 0, column: 0, values: Ints::I16(&values) }]);
+}
+
+#[test]
+fn many_rows_of_many_widths_are_committed_alike() {
+    let mut source = Source(11);
+    let points = source.points(16);
+    let bases = checked().prepare_bases(&points);
+    let values: Vec<Vec<i64>> = (0..200).map(|row| source.i64s(16).iter().map(|x| x >> (row % 64)).collect()).collect();
+    let pieces: Vec<Piece> =
+        values.iter().enumerate().map(|(row, values)| Piece { row, column: 0, values: Ints::I64(values) }).collect();
+    checked().commit_rows(&bases, 200, &pieces);
+}
+
+#[test]
+fn contractions_agree() {
+    let mut source = Source(2);
+    for (outer, middle, inner) in [
+        (0, 3, 1),
+        (1, 0, 2),
+        (1, 1, 1),
+        (2, 3, 1),
+        (1, 7, 8),
+        (3, 8, 9),
+        (2, 9, 7),
+        (1, 65, 33),
+        (5, 64, 1),
+        (1, 300, 1),
+        (2, 1, 17),
+        (1, 33, 129),
+        (70, 5, 1),
+    ] {
+        let weights = source.frs(middle);
+        let size = outer * middle * inner;
+        let (a, b, c, d) = (source.i16s(size), source.i32s(size), source.i64s(size), source.frs(size));
+        checked().contract(Ints::I16(&a), outer, inner, &weights);
+        checked().contract(Ints::I32(&b), outer, inner, &weights);
+        checked().contract(Ints::I64(&c), outer, inner, &weights);
+        checked().contract_field(&d, outer, inner, &weights);
+    }
+}
+
+#[test]
+fn a_long_contraction_of_extremes_does_not_wrap() {
+    let middle = (1 << 17) + 3;
+    let weights = vec![-Fr::one(); middle];
+    for (inner, x) in [(1, i16::MIN), (1, i16::MAX), (9, i16::MIN)] {
+        let out = checked().contract(Ints::I16(&vec![x; middle * inner]), 1, inner, &weights);
+        assert_eq!(out, vec![-Fr::from(x) * Fr::from(middle as u64); inner]);
+        let out = checked().contract(Ints::I64(&vec![i64::MIN; middle * inner]), 1, inner, &weights);
+        assert_eq!(out, vec![-Fr::from(i64::MIN) * Fr::from(middle as u64); inner]);
+    }
+}
+
+#[test]
+fn contractions_of_pieces_agree() {
+    let mut source = Source(3);
+    for (rows, columns) in [(1, 1), (3, 5), (8, 64), (9, 33), (17, 300), (40, 1030)] {
+        let values: Vec<(Vec<i16>, Vec<i32>, Vec<i64>)> =
+            (0..rows).map(|_| (source.i16s(columns), source.i32s(columns), source.i64s(columns))).collect();
+        let mut pieces = Vec::new();
+        for (row, (a, b, c)) in values.iter().enumerate().rev() {
+            let (first, second) = (columns / 3, columns - columns / 4);
+            if row % 3 == 0 {
+                pieces.push(Piece { row, column: 0, values: Ints::I16(a) });
+                continue;
+            }
+            pieces.push(Piece { row, column: second, values: Ints::I64(&c[second..]) });
+            pieces.push(Piece { row, column: 0, values: Ints::I16(&a[..first]) });
+            if row % 2 == 0 {
+                pieces.push(Piece { row, column: first, values: Ints::I32(&b[first..second]) });
+            }
+        }
+        let mut left = source.frs(rows);
+        left[rows / 2] = Fr::zero();
+        checked().contract_left(&pieces, &left, columns);
+        checked().contract_right(&pieces, &source.frs(columns), rows);
+        assert_eq!(checked().contract_left(&[], &left, columns), vec![Fr::zero(); columns]);
+        assert_eq!(checked().contract_right(&[], &source.frs(columns), rows), vec![Fr::zero(); rows]);
+    }
+}
+
+#[test]
+fn rows_are_combined_alike() {
+    let mut source = Source(4);
+    assert!(checked().combine_rows(&[], &[]).is_empty());
+    for (vectors, rows) in [(1, 1), (3, 5), (5, 300), (2, 0)] {
+        let mut points: Vec<Vec<G1Affine>> = (0..vectors).map(|_| source.points(rows)).collect();
+        if vectors > 2 {
+            points[1] = points[0].clone();
+            points[2][0] = -points[0][0];
+            points[2][1] = G1Affine::identity();
+        }
+        let slices: Vec<&[G1Affine]> = points.iter().map(|points| points.as_slice()).collect();
+        for scalars in [source.frs(vectors), vec![Fr::zero(); vectors], vec![-Fr::one(); vectors]] {
+            checked().combine_rows(&slices, &scalars);
+        }
+    }
+}
+
+fn block(source: &mut Source, offset: u64, axes: &[(usize, usize)], kind: usize) -> Block {
+    let size = axes.iter().map(|axis| axis.0).product();
+    let table: Arc<Vec<Fr>> = Arc::new(source.frs(50));
+    Block {
+        offset,
+        lengths: axes.iter().map(|axis| axis.0).collect(),
+        bits: axes.iter().map(|axis| axis.1).collect(),
+        numerators: if kind & 1 == 0 { Numerators::One } else { Numerators::Values(source.frs(size)) },
+        denominators: if kind & 2 == 0 {
+            Denominators::Rows { rows: (0..size).map(|_| source.below(50) as u32).collect(), table }
+        } else {
+            Denominators::Values(source.frs(size))
+        },
+    }
+}
+
+fn whole_tree(n: usize, blocks: Vec<Block>, source: &mut Source) {
+    let mut tree = checked().tree(n, blocks);
+    tree.root();
+    for depth in 0..n {
+        let rho = source.frs(depth);
+        let layer = tree.layer(depth, &rho, source.fr());
+        run(layer, depth, source);
+    }
+}
+
+#[test]
+fn trees_agree() {
+    let mut source = Source(5);
+    whole_tree(0, vec![], &mut source);
+    whole_tree(3, vec![], &mut source);
+    for kind in 0..4 {
+        let one = block(&mut source, 0, &[], kind);
+        whole_tree(0, vec![one], &mut source);
+        for (n, offset, axes) in [
+            (1, 1, &[(1usize, 0usize)] as &[(usize, usize)]),
+            (1, 0, &[(2, 1)]),
+            (4, 0, &[(1, 4)]),
+            (5, 16, &[(15, 4)]),
+            (5, 0, &[(16, 4)]),
+            (5, 0, &[(17, 5)]),
+            (9, 0, &[(3, 2), (5, 3), (9, 4)]),
+            (10, 512, &[(3, 2), (5, 3), (9, 4)]),
+            (9, 0, &[(3, 2), (8, 3), (16, 4)]),
+            (9, 0, &[(3, 2), (1, 3), (2, 4)]),
+            (9, 0, &[(1, 4), (3, 2), (1, 3)]),
+            (6, 8, &[(3, 2), (1, 0), (2, 1)]),
+            (6, 0, &[(3, 2), (0, 2)]),
+        ] {
+            let block = block(&mut source, offset, axes, kind);
+            whole_tree(n, vec![block], &mut source);
+        }
+    }
+    let blocks = vec![
+        block(&mut source, 512, &[(3, 2), (5, 3), (9, 4)], 0),
+        block(&mut source, 0, &[(7, 3), (13, 4)], 1),
+        block(&mut source, 128, &[(1, 0)], 2),
+        block(&mut source, 129, &[(1, 0)], 3),
+        block(&mut source, 131, &[(1, 0)], 3),
+        block(&mut source, 160, &[(27, 5)], 3),
+        block(&mut source, 256, &[(3, 3), (31, 5)], 2),
+    ];
+    whole_tree(11, blocks, &mut source);
+}
+
+#[test]
+fn a_large_tree_agrees_on_its_coarse_layers() {
+    let mut source = Source(6);
+    let blocks = vec![
+        block(&mut source, 0, &[(3, 2), (3001, 12)], 0),
+        block(&mut source, 1 << 14, &[(1025, 11)], 1),
+        block(&mut source, 3 << 13, &[(61, 6), (100, 7)], 0),
+    ];
+    whole_tree(15, blocks, &mut source);
+}
+
+#[test]
+fn products_agree() {
+    let mut source = Source(7);
+    for axes in [
+        &[] as &[(usize, usize)],
+        &[(1, 0)],
+        &[(1, 1)],
+        &[(2, 1)],
+        &[(1, 3)],
+        &[(7, 3)],
+        &[(8, 3)],
+        &[(9, 4)],
+        &[(3, 2), (5, 3), (9, 4)],
+        &[(3, 2), (8, 3), (4, 2)],
+        &[(2, 2), (1, 1), (1, 2)],
+        &[(3, 2), (0, 1)],
+        &[(3, 2), (2100, 12)],
+        &[(3, 14)],
+        &[(1, 13), (3, 2)],
+    ] {
+        let size = axes.iter().map(|axis| axis.0).product();
+        let lengths: Vec<usize> = axes.iter().map(|axis| axis.0).collect();
+        let bits: Vec<usize> = axes.iter().map(|axis| axis.1).collect();
+        let variables = bits.iter().sum();
+        for mask in 0..1usize << axes.len() {
+            let eq: Vec<_> =
+                bits.iter().enumerate().map(|(k, bits)| (mask >> k & 1 == 1).then(|| source.frs(*bits))).collect();
+            let (a, b) = (source.frs(size), source.frs(size));
+            run(checked().product(&lengths, &bits, a.clone(), Some(b), eq.clone()), variables, &mut source);
+            run(checked().product(&lengths, &bits, a, None, eq), variables, &mut source);
+        }
+    }
+}
+
+#[test]
+fn pairs_agree() {
+    let mut source = Source(8);
+    for (count, log_length) in [(0, 2), (1, 0), (3, 1), (5, 6), (2, 12)] {
+        let tables = (0..count).map(|_| (source.frs(1 << log_length), source.frs(1 << log_length))).collect();
+        run(checked().pairs(log_length, tables), log_length, &mut source);
+    }
+}
+
+#[test]
+fn histograms_and_eq_tables_agree() {
+    let mut source = Source(9);
+    for (count, size) in [(0, 0), (0, 3), (1, 1), (1000, 7), (100_000, 1000)] {
+        let rows: Vec<u32> = (0..count).map(|_| source.below(size.max(1)) as u32).collect();
+        assert_eq!(checked().histogram(&rows, size).iter().sum::<u32>() as usize, count);
+    }
+    for variables in 0..7 {
+        let point = source.frs(variables);
+        for length in 0..=1 << variables {
+            checked().eq_table(&point, length);
+        }
+    }
+}
