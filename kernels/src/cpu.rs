@@ -1,6 +1,6 @@
 //! Decides what the CPU backend is: every verb on all cores.
 
-mod axes;
+pub(crate) mod axes;
 mod combine;
 mod commit;
 mod contract;

@@ -6,7 +6,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use zkllm_kernels::cuda::{Argument, Device, Fault};
+use zkllm_kernels::cuda::{Argument, BLOCK, Device, Fault};
 
 unsafe extern "C" {
     fn zkllm_shim_launch(name: *const c_char, threads: u64, arguments: *const *const c_void) -> c_int;
@@ -89,10 +89,10 @@ impl Device for Shim {
         Ok(())
     }
 
-    fn write(&self, memory: &Memory, bytes: &[u8]) -> Result<(), Fault> {
-        assert!(bytes.len() <= memory.layout.size(), "within the memory");
+    fn write(&self, memory: &Memory, offset: usize, bytes: &[u8]) -> Result<(), Fault> {
+        assert!(offset + bytes.len() <= memory.layout.size(), "within the memory");
         // SAFETY: within the memory.
-        unsafe { memory.address.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        unsafe { memory.address.add(offset).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
 
@@ -106,8 +106,7 @@ impl Device for Shim {
     unsafe fn launch(&self, kernel: &'static str, threads: usize, arguments: &[Argument]) -> Result<(), Fault> {
         let name = CString::new(kernel).expect("a name");
         let addresses: Vec<*const c_void> = arguments.iter().map(Argument::address).collect();
-        // As on a device, blocks of 128 are full: kernels have to mind threads beyond what was asked for.
-        let threads = threads.next_multiple_of(128) as u64;
+        let threads = threads.next_multiple_of(BLOCK) as u64;
         // SAFETY: the caller's arguments are the kernel's.
         match unsafe { zkllm_shim_launch(name.as_ptr(), threads, addresses.as_ptr()) } {
             0 => Ok(()),

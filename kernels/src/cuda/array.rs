@@ -6,7 +6,7 @@ use ark_bls12_381::{Fq, Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInt, Zero};
 
-use super::device::{Argument, Device, Fault, raise};
+use super::device::{Argument, Device, raise};
 
 /// Types whose bytes mean the same on the device.
 ///
@@ -29,6 +29,9 @@ unsafe impl Plain for u64 {}
 // SAFETY: four limbs of 64 bits fill the type, see below; bytes that are no field element are wrong, not invalid.
 unsafe impl Plain for Fr {}
 const _: () = assert!(size_of::<Fr>() == size_of::<[u64; 4]>());
+
+// SAFETY: integers.
+unsafe impl Plain for [u64; 6] {}
 
 /// An affine point as its coordinates' limbs; all 0 for infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +99,18 @@ impl<D: Device, T: Plain> Array<D, T> {
 
     /// A copy of `values`.
     pub fn of(device: &D, values: &[T]) -> Self {
-        let array = Self::new(device, values.len());
-        device.write(&array.memory, bytes_of(values)).unwrap_or_else(raise);
+        Self::joined(device, [values])
+    }
+
+    /// A copy of `parts`, one after the other.
+    pub fn joined<'a>(device: &D, parts: impl IntoIterator<Item = &'a [T], IntoIter: Clone>) -> Self {
+        let parts = parts.into_iter();
+        let array = Self::new(device, parts.clone().map(<[T]>::len).sum());
+        let mut offset = 0;
+        for part in parts {
+            device.write(&array.memory, offset, bytes_of(part)).unwrap_or_else(raise);
+            offset += size_of_val(part);
+        }
         array
     }
 
@@ -125,10 +138,15 @@ impl<D: Device, T: Plain> Array<D, T> {
         self.read(device, 0, self.length)
     }
 
+    /// The address of the first value.
+    pub fn address(&self) -> u64 {
+        D::address(&self.memory)
+    }
+
     /// The address of the value at `index`.
     pub fn at(&self, index: usize) -> Argument {
         assert!(index <= self.length, "a value of the array");
-        Argument::Word(D::address(&self.memory) + (index * size_of::<T>()) as u64)
+        Argument::Word(self.address() + (index * size_of::<T>()) as u64)
     }
 }
 
@@ -148,19 +166,9 @@ impl<D: Device, T: Plain> From<Option<&Array<D, T>>> for Argument {
 ///
 /// # Safety
 /// See [`Device::launch`].
-pub unsafe fn launch<D: Device, const N: usize>(
-    device: &D,
-    kernel: &'static str,
-    threads: usize,
-    arguments: [Argument; N],
-) {
+pub unsafe fn launch<D: Device>(device: &D, kernel: &'static str, threads: usize, arguments: &[Argument]) {
     if threads > 0 {
         // SAFETY: the caller's.
-        unsafe { device.launch(kernel, threads, &arguments) }.unwrap_or_else(raise);
+        unsafe { device.launch(kernel, threads, arguments) }.unwrap_or_else(raise);
     }
-}
-
-/// A fault of a kernel that reports what it saw.
-pub fn failed<T>(what: &str, why: &str) -> T {
-    raise(Fault::Failed { what: what.to_string(), why: why.to_string() })
 }

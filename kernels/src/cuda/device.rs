@@ -87,6 +87,9 @@ impl From<Fr> for Argument {
     }
 }
 
+/// Threads of a kernel come in blocks of so many.
+pub const BLOCK: usize = 128;
+
 /// A machine that holds memory and runs kernels, in the order they are asked for.
 pub trait Device: Send + Sync {
     /// Freed when dropped, after what was launched before.
@@ -102,11 +105,11 @@ pub trait Device: Send + Sync {
     fn address(memory: &Self::Memory) -> u64;
     /// Zeroes the first `bytes`.
     fn clear(&self, memory: &Self::Memory, bytes: usize) -> Result<(), Fault>;
-    /// Copies to the device.
-    fn write(&self, memory: &Self::Memory, bytes: &[u8]) -> Result<(), Fault>;
+    /// Copies to the device, from byte `offset` on.
+    fn write(&self, memory: &Self::Memory, offset: usize, bytes: &[u8]) -> Result<(), Fault>;
     /// Copies from the device, from byte `offset` on.
     fn read(&self, memory: &Self::Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault>;
-    /// Starts at least `threads` threads of a kernel.
+    /// Starts `threads` threads of a kernel, and those that fill the last [`BLOCK`].
     ///
     /// # Safety
     /// The arguments are those of the kernel, and what it reads and writes through them lies in memory of this device.

@@ -1,0 +1,82 @@
+//! Decides that a device with little memory gives the same results in portions, and one with too little a clear fault.
+
+use std::sync::Arc;
+
+use ark_bls12_381::{Fr, G1Affine};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Field;
+use zkllm_cuda_shim::Shim;
+use zkllm_kernels::cuda::{Cuda, Device, Fault, catch};
+use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Ints, Numerators, Piece};
+
+fn elements(count: usize) -> Vec<Fr> {
+    let mut x = Fr::from(3u64).inverse().unwrap();
+    std::iter::repeat_with(|| {
+        x = x.square() + Fr::from(5u64);
+        x
+    })
+    .take(count)
+    .collect()
+}
+
+fn small(bytes: usize) -> Dual<Cuda<Shim>, Cpu> {
+    Dual { first: Cuda::on(Shim::with_bytes(bytes)), second: Cpu }
+}
+
+#[test]
+fn what_does_not_fit_goes_in_portions() {
+    let (rows, columns) = (40, 500);
+    let integers: Vec<i64> = elements(rows * columns).iter().map(|x| x.0.0[0] as i64 >> (x.0.0[1] % 60)).collect();
+    let pieces: Vec<Piece> = integers
+        .chunks(columns)
+        .enumerate()
+        .map(|(row, values)| Piece { row, column: 0, values: Ints::I64(values) })
+        .collect();
+    // 160 kB of integers; a quarter of what is free goes at once.
+    let both = small(256 << 10);
+    both.contract_left(&pieces, &elements(rows), columns);
+    both.contract_right(&pieces, &elements(columns), rows);
+    both.contract(Ints::I64(&integers), 10, 5, &elements(400));
+    both.contract(Ints::I64(&integers), 1, 20, &elements(1000));
+    both.contract_field(&elements(2 * 9000), 2, 1, &elements(9000));
+    let points: Vec<G1Affine> = elements(columns).iter().map(|x| (G1Affine::generator() * x).into_affine()).collect();
+    let vectors: Vec<&[G1Affine]> = points.chunks(100).collect();
+    both.combine_rows(&vectors, &elements(5));
+    // Digits of 3 bits, whose tables fit.
+    let both = small(512 << 10);
+    let bases = both.prepare_bases(&points[..32]);
+    let pieces: Vec<Piece> = pieces.iter().map(|piece| Piece { values: piece.values.slice(0..32), ..*piece }).collect();
+    both.commit_rows(&bases, rows, &pieces);
+}
+
+#[test]
+fn too_little_memory_is_a_fault_that_says_so() {
+    let cuda = Cuda::on(Shim::with_bytes(64 << 10));
+    let leaves = |count: usize| Block {
+        offset: 0,
+        lengths: vec![count],
+        bits: vec![12],
+        numerators: Numerators::One,
+        denominators: Denominators::Rows { rows: vec![1; count], table: Arc::new(elements(2)) },
+    };
+    let free = cuda.device().free_bytes();
+    let fault = catch(|| cuda.tree(12, vec![leaves(4000)])).err();
+    assert!(matches!(fault, Some(Fault::OutOfMemory { .. })), "{fault:?}");
+    assert!(fault.is_some_and(|fault| fault.to_string().contains("--backend cpu")));
+    // Nothing is kept, and it goes on.
+    assert_eq!(cuda.device().free_bytes(), free);
+    assert!(catch(|| cuda.tree(12, vec![leaves(100)])).is_ok());
+}
+
+#[test]
+fn a_panic_that_is_no_fault_stays_one() {
+    let panic = std::panic::catch_unwind(|| catch(|| Cuda::on(Shim::default()).histogram(&[0, 1, 2], 2)));
+    assert!(panic.is_err(), "row 2 is not below 2");
+}
+
+#[test]
+fn a_kernel_that_is_not_there_is_a_fault() {
+    // SAFETY: there is no such kernel.
+    let fault = unsafe { Shim::default().launch("no_such_kernel", 1, &[]) };
+    assert!(matches!(fault, Err(Fault::Failed { .. })));
+}

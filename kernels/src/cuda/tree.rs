@@ -1,0 +1,368 @@
+//! Decides the fraction tree on a device: every level compact, leaf denominators made on the fly from rows of a table.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use ark_bls12_381::Fr;
+use ark_ff::{One, Zero};
+use rayon::prelude::*;
+
+use super::Argument;
+use super::array::{Array, launch};
+use super::device::Device;
+use super::walk::{Walk, pad_rows};
+use crate::cpu::axes::{Axes, eq_axes};
+use crate::field::eq_at;
+use crate::{Block, Denominators, FractionTree, Numerators, Sumcheck};
+
+type Fraction = (Fr, Fr);
+/// `[p0, s, q0, q1]` with `s = p1 + lambda q1`.
+type Quad = [Fr; 4];
+
+const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
+
+/// The fractions of one block at one level.
+struct Fractions<D: Device> {
+    /// All are 1 where there is none.
+    p: Option<Array<D, Fr>>,
+    /// The denominators, or the table that `rows` number.
+    q: Arc<Array<D, Fr>>,
+    rows: Option<Array<D, u32>>,
+}
+
+impl<D: Device> Fractions<D> {
+    /// The first arguments of the kernels that read a level.
+    fn arguments(&self, length: usize) -> [Argument; 4] {
+        [self.p.as_ref().into(), (&*self.q).into(), self.rows.as_ref().into(), length.into()]
+    }
+
+    fn at(&self, device: &D, index: usize) -> Fraction {
+        let p = self.p.as_ref().map_or_else(Fr::one, |p| p.read(device, index, 1)[0]);
+        let row = self.rows.as_ref().map_or(index, |rows| rows.read(device, index, 1)[0] as usize);
+        (p, self.q.read(device, row, 1)[0])
+    }
+}
+
+/// A block at one level: at `offset`, with at least one variable inside.
+struct Dense<D: Device> {
+    offset: u64,
+    lengths: Vec<usize>,
+    bits: Vec<usize>,
+    fractions: Fractions<D>,
+}
+
+impl<D: Device> Dense<D> {
+    /// Length of its last axis, and how many nodes stand above its entries.
+    fn nodes(&self) -> (usize, usize) {
+        let length = *self.lengths.last().expect("a variable");
+        (length, self.lengths.iter().rev().skip(1).product::<usize>() * length.div_ceil(2))
+    }
+}
+
+/// One level: blocks, and single nodes by address; all else is 0/1.
+struct Level<D: Device> {
+    blocks: Vec<Dense<D>>,
+    singles: BTreeMap<u64, Fraction>,
+}
+
+fn merge((p0, q0): Fraction, (p1, q1): Fraction) -> Fraction {
+    (p0 * q1 + p1 * q0, q0 * q1)
+}
+
+/// The axes of a block, neighbours joined; their weights are of no account.
+fn plain_axes(lengths: &[usize], bits: &[usize]) -> Axes {
+    Axes::new(lengths, bits, bits.iter().map(|_| None).collect(), Fr::one())
+}
+
+impl<D: Device> Level<D> {
+    fn leaves(device: &D, n: usize, blocks: Vec<Block>) -> Self {
+        let mut level = Level { blocks: Vec::new(), singles: BTreeMap::new() };
+        // A table that many blocks share is copied once.
+        let mut tables: HashMap<*const Vec<Fr>, Arc<Array<D, Fr>>> = HashMap::new();
+        for block in blocks {
+            let size: usize = block.lengths.iter().product();
+            let total: usize = block.bits.iter().sum();
+            assert!(total <= n && block.offset % (1 << total) == 0, "a block is aligned and lies in the tree");
+            assert!(block.offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
+            let p = match &block.numerators {
+                Numerators::One => None,
+                Numerators::Values(values) => {
+                    assert_eq!(values.len(), size, "one numerator a leaf");
+                    Some(Array::of(device, values))
+                }
+            };
+            let (q, rows) = match &block.denominators {
+                Denominators::Rows { rows, table } => {
+                    assert_eq!(rows.len(), size, "one denominator a leaf");
+                    assert!(rows.par_iter().all(|row| (*row as usize) < table.len()), "rows of the table");
+                    let q = tables.entry(Arc::as_ptr(table)).or_insert_with(|| Arc::new(Array::of(device, table)));
+                    (q.clone(), Some(Array::of(device, rows)))
+                }
+                Denominators::Values(values) => {
+                    assert_eq!(values.len(), size, "one denominator a leaf");
+                    (Arc::new(Array::of(device, values)), None)
+                }
+            };
+            let axes = plain_axes(&block.lengths, &block.bits);
+            let fractions = Fractions { p, q, rows };
+            level.place(device, Dense { offset: block.offset, lengths: axes.lengths(), bits: axes.bits(), fractions });
+        }
+        level
+    }
+
+    /// Add a block, as a single node when it has no variable left, not at all when it is empty.
+    fn place(&mut self, device: &D, block: Dense<D>) {
+        if block.lengths.contains(&0) {
+            return;
+        }
+        if block.bits.iter().all(|bits| *bits == 0) {
+            self.singles.insert(block.offset, block.fractions.at(device, 0));
+        } else {
+            self.blocks.push(block);
+        }
+    }
+
+    fn child(&self, address: u64) -> Fraction {
+        self.singles.get(&address).copied().unwrap_or_else(PADDING)
+    }
+
+    /// Addresses of the nodes above single ones.
+    fn above_singles(&self) -> BTreeSet<u64> {
+        self.singles.keys().map(|address| address / 2).collect()
+    }
+
+    fn above(&self, device: &D) -> Self {
+        let node = |address: u64| (address, merge(self.child(2 * address), self.child(2 * address + 1)));
+        let singles = self.above_singles().into_iter().map(node).collect();
+        let mut level = Level { blocks: Vec::new(), singles };
+        for block in &self.blocks {
+            let (length, nodes) = block.nodes();
+            let (mut p, mut q) = (Array::new(device, nodes), Array::new(device, nodes));
+            let mut arguments = vec![Argument::from(&p), Argument::from(&q)];
+            arguments.extend(block.fractions.arguments(length));
+            arguments.push(nodes.into());
+            // SAFETY: rows of `length` fractions, `nodes` pairs of neighbours in them.
+            unsafe { launch(device, "level_above", nodes, &arguments) };
+            let mut walk = Walk::<D>::new(plain_axes(&block.lengths, &block.bits));
+            walk.axes.fold();
+            walk.fill_short_rows(|length, full| {
+                p = pad_rows(device, &p, &[Fr::zero()], (length, full));
+                q = pad_rows(device, &q, &[Fr::one()], (length, full));
+            });
+            let fractions = Fractions { p: Some(p), q: Arc::new(q), rows: None };
+            let (lengths, bits) = (walk.axes.lengths(), walk.axes.bits());
+            level.place(device, Dense { offset: block.offset / 2, lengths, bits, fractions });
+        }
+        level
+    }
+}
+
+/// See [`crate::Backend::tree`].
+pub struct Tree<D: Device> {
+    device: Arc<D>,
+    root: Fraction,
+    /// Level `d` at index `d`, emptied by its layer.
+    levels: Vec<Option<Level<D>>>,
+}
+
+impl<D: Device> Tree<D> {
+    /// See [`crate::Backend::tree`].
+    pub fn build(device: Arc<D>, n: usize, blocks: Vec<Block>) -> Self {
+        assert!(n < 64, "addresses are 64 bits");
+        let mut levels = vec![Level::leaves(&*device, n, blocks)];
+        for _ in 0..n {
+            let above = levels[levels.len() - 1].above(&device);
+            levels.push(above);
+        }
+        levels.reverse();
+        let root = levels[0].child(0);
+        Tree { device, root, levels: levels.into_iter().map(Some).collect() }
+    }
+}
+
+impl<D: Device> FractionTree for Tree<D> {
+    type Layer = Layer<D>;
+
+    fn root(&self) -> Fraction {
+        self.root
+    }
+
+    fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Layer<D> {
+        assert_eq!(rho.len(), depth, "one coordinate a level");
+        let below = self.levels[depth + 1].take().expect("a layer is asked for once");
+        Layer::new(self.device.clone(), below, rho, lambda)
+    }
+}
+
+/// The nodes above one block.
+struct Part<D: Device> {
+    walk: Walk<D>,
+    offset: u64,
+    state: State<D>,
+}
+
+enum State<D: Device> {
+    /// Nothing bound: the level below, rows of `length`.
+    Below { fractions: Fractions<D>, length: usize },
+    /// The four tables of quads, one after the other.
+    Quads(Array<D, Fr>),
+}
+
+/// See [`crate::FractionTree::layer`].
+pub struct Layer<D: Device> {
+    device: Arc<D>,
+    rho: Vec<Fr>,
+    lambda: Fr,
+    parts: Vec<Part<D>>,
+    singles: BTreeMap<u64, Quad>,
+}
+
+fn padding(lambda: Fr) -> Quad {
+    [Fr::zero(), lambda, Fr::one(), Fr::one()]
+}
+
+fn quad((p0, q0): Fraction, (p1, q1): Fraction, lambda: Fr) -> Quad {
+    [p0, p1 + lambda * q1, q0, q1]
+}
+
+/// Contributions of one pair of nodes: `g(1) - g(0)` and the square coefficient.
+fn pair([p0, s, q0, q1]: Quad, [p0_, s_, q0_, q1_]: Quad) -> [Fr; 2] {
+    let rise = p0_ * q1_ + q0_ * s_ - p0 * q1 - q0 * s;
+    [rise, (p0_ - p0) * (q1_ - q1) + (q0_ - q0) * (s_ - s)]
+}
+
+impl<D: Device> Part<D> {
+    fn new(block: Dense<D>, rho: &[Fr]) -> Self {
+        let (length, _) = block.nodes();
+        let Dense { offset, mut lengths, mut bits, fractions } = block;
+        let last = lengths.len() - 1;
+        lengths[last] = length.div_ceil(2);
+        bits[last] -= 1;
+        if bits[last] == 0 {
+            lengths.pop();
+            bits.pop();
+        }
+        let offset = offset / 2;
+        let mut axes = eq_axes(&lengths, &bits, offset, rho);
+        axes.join();
+        Part { walk: Walk::new(axes), offset, state: State::Below { fractions, length } }
+    }
+
+    fn round(&mut self, device: &D, lambda: Fr) -> [Fr; 2] {
+        match &self.state {
+            State::Below { fractions, length } => {
+                let mut arguments = fractions.arguments(*length).to_vec();
+                arguments.push(lambda.into());
+                self.walk.sum_round(device, "leaf_round", &arguments)
+            }
+            State::Quads(tables) => {
+                let arguments = [tables.into(), (tables.length() / 4).into(), lambda.into()];
+                self.walk.sum_round(device, "node_round", &arguments)
+            }
+        }
+    }
+
+    fn bind(&mut self, device: &D, r: Fr, lambda: Fr) {
+        let (rows, length) = self.walk.shape();
+        let out = Array::new(device, 4 * rows * length.div_ceil(2));
+        let mut arguments = vec![Argument::from(&out)];
+        let kernel = match &self.state {
+            State::Below { fractions, length } => {
+                arguments.extend(fractions.arguments(*length));
+                "leaf_fold"
+            }
+            State::Quads(tables) => {
+                arguments.extend::<[Argument; 2]>([tables.into(), (tables.length() / 4).into()]);
+                "node_fold"
+            }
+        };
+        arguments.extend::<[Argument; 4]>([lambda.into(), rows.into(), length.into(), r.into()]);
+        // SAFETY: `rows x length` nodes, in four tables or as pairs of the level below; four tables of half as many.
+        unsafe { launch(device, kernel, out.length() / 4, &arguments) };
+        let mut tables = out;
+        self.walk.axes.fold();
+        self.offset /= 2;
+        self.walk.fill_short_rows(|length, full| {
+            tables = pad_rows(device, &tables, &padding(lambda), (length, full));
+        });
+        self.state = State::Quads(tables);
+    }
+
+    /// The only node left.
+    fn single(&self, device: &D, lambda: Fr) -> Quad {
+        match &self.state {
+            State::Below { fractions, length } => {
+                let second = if *length > 1 { fractions.at(device, 1) } else { PADDING() };
+                quad(fractions.at(device, 0), second, lambda)
+            }
+            State::Quads(tables) => {
+                let values = tables.all(device);
+                [values[0], values[1], values[2], values[3]]
+            }
+        }
+    }
+}
+
+impl<D: Device> Layer<D> {
+    fn new(device: Arc<D>, below: Level<D>, rho: &[Fr], lambda: Fr) -> Self {
+        let node = |address: u64| (address, quad(below.child(2 * address), below.child(2 * address + 1), lambda));
+        let singles = below.above_singles().into_iter().map(node).collect();
+        let parts = below.blocks.into_iter().map(|block| Part::new(block, rho)).collect();
+        let mut layer = Layer { device, rho: rho.to_vec(), lambda, parts, singles };
+        layer.settle();
+        layer
+    }
+
+    /// Parts without variables become single nodes.
+    fn settle(&mut self) {
+        let (device, lambda, singles) = (&*self.device, self.lambda, &mut self.singles);
+        self.parts.retain(|part| {
+            let bound = part.walk.axes.is_bound();
+            if bound {
+                singles.insert(part.offset, part.single(device, lambda));
+            }
+            !bound
+        });
+    }
+
+    /// The pairs of single nodes, by the address of the pair.
+    fn single_pairs(&self) -> BTreeMap<u64, [Quad; 2]> {
+        let mut pairs = BTreeMap::new();
+        for (address, quad) in &self.singles {
+            pairs.entry(address / 2).or_insert([padding(self.lambda); 2])[(address % 2) as usize] = *quad;
+        }
+        pairs
+    }
+}
+
+impl<D: Device> Sumcheck for Layer<D> {
+    type End = [Fr; 4];
+
+    fn round(&mut self) -> (Fr, Fr) {
+        let rest = &self.rho[..self.rho.len() - 1];
+        let mut sums = [Fr::zero(); 2];
+        for (address, [low, high]) in self.single_pairs() {
+            let weight = eq_at(rest, address);
+            sums.iter_mut().zip(pair(low, high)).for_each(|(sum, part)| *sum += weight * part);
+        }
+        for part in &mut self.parts {
+            let terms = part.round(&self.device, self.lambda);
+            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        }
+        (sums[0] - sums[1], sums[1])
+    }
+
+    fn bind(&mut self, r: Fr) {
+        let fold = |[low, high]: [Quad; 2]| [0, 1, 2, 3].map(|k: usize| low[k] + r * (high[k] - low[k]));
+        self.singles = self.single_pairs().into_iter().map(|(address, pair)| (address, fold(pair))).collect();
+        self.rho.pop().expect("a variable is left");
+        self.parts.iter_mut().for_each(|part| part.bind(&self.device, r, self.lambda));
+        self.settle();
+    }
+
+    fn finish(self) -> [Fr; 4] {
+        assert!(self.rho.is_empty() && self.parts.is_empty(), "variables left");
+        let [p0, s, q0, q1] = self.singles.get(&0).copied().unwrap_or(padding(self.lambda));
+        [p0, s - self.lambda * q1, q0, q1]
+    }
+}
