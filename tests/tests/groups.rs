@@ -232,6 +232,22 @@ fn elements_of_small_order_are_not_in_the_target_group() {
 }
 
 #[test]
+fn sums_in_the_target_group_are_those_of_single_powers() {
+    let elements: Vec<Gt> = (1..5).map(|seed| Gt::generator() * scalar(seed)).collect();
+    let [a, b, c, d] = elements[..] else { unreachable!() };
+    let scalars = [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(16u64), -Fr::from(15u64), scalar(9), scalar(10)];
+    let mut terms: Vec<(Fr, Gt)> = Vec::new();
+    for (number, element) in [a, b, a, -c, c, d, Gt::ZERO, a, b].into_iter().enumerate() {
+        let naive: Gt = terms.iter().map(|(scalar, element)| *element * scalar).sum();
+        assert_eq!(zkllm_verifier::dory::combine(&terms), naive, "{number} terms");
+        terms.push((scalars[number % scalars.len()], element));
+    }
+    for scalar in scalars {
+        assert_eq!(zkllm_verifier::dory::combine(&[(scalar, a)]), a * scalar);
+    }
+}
+
+#[test]
 fn no_bytes_panic_and_no_bytes_alias() {
     let element = write_gt(&(Gt::generator() * scalar(3)));
     let (point1, point2) = (write_g1(&G1::generator()), write_g2(&G2::generator()));

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use ark_bls12_381::{Bls12_381, G1Projective, G2Projective};
 use ark_ec::VariableBaseMSM;
 use ark_ec::pairing::Pairing;
-use ark_ff::Field;
+use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
 
 /// The largest `s` there are constants for.
 pub const MAX_LOG: usize = 16;
@@ -292,7 +292,7 @@ fn scalar_product(talk: &mut Talk<'_, impl Channel>, setup: &Setup, claim: &Clai
         + gamma1 * (d * x * gamma_inverse * s2)
         + h1 * blinding;
     let left = [gamma1 * d + w1, (-h1).into(), -by_h2];
-    if pairings(left, [gamma2 * d_inverse + w2, by_h1, h2.into()]) != Some(sum(&right)) {
+    if pairings(left, [gamma2 * d_inverse + w2, by_h1, h2.into()]) != Some(combine(&right)) {
         return Err(Refusal::OpeningFinal);
     }
     Ok(())
@@ -331,8 +331,38 @@ fn scaled<P: Copy>(terms: &[(Fr, P)], factor: Fr) -> impl Iterator<Item = (Fr, P
 }
 
 /// `sum_i x_i C_i`, the commitment to the same combination of matrices.
+///
+/// Of each element, taken once, the multiples by 1, 3, .., 15 are added for the signed digits of its scalar: negation costs
+/// nothing here, and sums of buckets would cost more than all the rest.
+#[allow(clippy::as_conversions)] // Digits below 16.
 pub fn combine(terms: &[(Fr, Gt)]) -> Gt {
-    sum(terms)
+    let mut merged: Vec<(Fr, Gt)> = Vec::new();
+    for &(scalar, element) in terms {
+        match merged.iter_mut().find(|(_, other)| *other == element) {
+            Some((total, _)) => *total += scalar,
+            None => merged.push((scalar, element)),
+        }
+    }
+    let prepared = merged.iter().filter_map(|(scalar, element)| {
+        let twice = element.double();
+        let multiples: Vec<Gt> = core::iter::successors(Some(*element), |last| Some(*last + twice)).take(8).collect();
+        // Odd digits of less than 5 bits, and zeros; there is a list for every width from 2 on.
+        Some((scalar.into_bigint().find_wnaf(5)?, multiples))
+    });
+    let prepared: Vec<_> = prepared.collect();
+    let mut total = Gt::ZERO;
+    for bit in (0..=Fr::MODULUS_BIT_SIZE as usize + 1).rev() {
+        total.double_in_place();
+        for (digits, multiples) in &prepared {
+            let digit = digits.get(bit).copied().unwrap_or(0);
+            match multiples.get((digit.unsigned_abs() / 2) as usize) {
+                Some(multiple) if digit > 0 => total += multiple,
+                Some(multiple) if digit < 0 => total -= multiple,
+                _ => (),
+            }
+        }
+    }
+    total
 }
 
 fn sum<G: VariableBaseMSM<ScalarField = Fr>>(terms: &[(Fr, G::MulBase)]) -> G {

@@ -25,10 +25,7 @@ fn shapes() -> [(&'static str, Tiny); 6] {
         ("one-head-one-layer", Tiny { layers: 1, kv_heads: 1, group: 1, pairs: 1, width: 3, hidden: 5, ..base }),
         ("one-query-per-key-biased", Tiny { layers: 2, kv_heads: 3, group: 1, pairs: 2, biases: true, ..base }),
         ("narrow-digits", Tiny { layers: 2, digit_bits: 4, vocabulary: 11, ..base }),
-        (
-            "wide-digits-untied",
-            Tiny { layers: 5, kv_heads: 1, group: 2, width: 9, digit_bits: 9, tied: false, ..base },
-        ),
+        ("wide-digits-untied", Tiny { layers: 5, kv_heads: 1, group: 2, width: 9, digit_bits: 9, tied: false, ..base }),
     ]
 }
 
@@ -39,7 +36,8 @@ pub fn generate(folder: &Path) -> io::Result<()> {
         let case = Case::new(shape, seed as u64, &prompt, 3);
         model(&folder.join(name), &case.card, &case.columns, &case.statement, &case.trace)?;
     }
-    let shape = Tiny { layers: 2, kv_heads: 1, group: 2, pairs: 1, width: 5, hidden: 7, vocabulary: 11, ..Tiny::default() };
+    let shape =
+        Tiny { layers: 2, kv_heads: 1, group: 2, pairs: 1, width: 5, hidden: 7, vocabulary: 11, ..Tiny::default() };
     let Case { card, columns, statement, .. } = Case::new(shape, 9, &[2, 7, 1], 3);
     let mut tokens = statement.tokens().to_vec();
     tokens[4] = (tokens[4] + 1) % card.vocabulary;
@@ -65,13 +63,7 @@ pub fn generate(folder: &Path) -> io::Result<()> {
 }
 
 /// The case of one inference.
-pub fn model(
-    folder: &Path,
-    card: &Card,
-    columns: &Columns,
-    statement: &Statement,
-    trace: &Trace,
-) -> io::Result<()> {
+pub fn model(folder: &Path, card: &Card, columns: &Columns, statement: &Statement, trace: &Trace) -> io::Result<()> {
     let program = Program::new(card, statement).expect("a program");
     inputs(folder, card, columns, statement)?;
     let mut expected = String::from("{\n  \"outcome\": \"accept\",\n  \"columns\": {");
