@@ -1,7 +1,7 @@
 // The packed npm package in a project of its own: it imports, types, verifies, and agrees with the native verifier.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after, test } from "node:test";
@@ -112,6 +112,34 @@ test("nothing is thrown for files that are none, empty, or too large", () => {
   assert.equal(zkllm.inspect(random).code, "wrong-magic");
   assert.equal(zkllm.describePlan(receipt, receipt).code, "wrong-magic");
 });
+
+// The cases of tests/vectors/: their outcomes are what the native verifier is tested to give.
+const vectors = (subject) => {
+  const folder = join(root, "tests/vectors", subject);
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "case.json")));
+  return names.filter((_, at) => slow || at % 8 === 0).map((name) => ({ name, folder: join(folder, name), ...JSON.parse(readFileSync(join(folder, name, "case.json"), "utf8")) }));
+};
+/** Hexadecimal digits, or a file with patches: [at, delete, insert]. */
+const vectorBytes = (folder, given) => {
+  if (typeof given === "string") return Buffer.from(given, "hex");
+  return (given.patches ?? []).reduce((bytes, [at, removed, inserted]) => Buffer.concat([bytes.subarray(0, at), Buffer.from(inserted, "hex"), bytes.subarray(at + removed)]), readFileSync(join(folder, given.file)));
+};
+for (const [subject, judge] of Object.entries({
+  receipt: ({ folder, card, receipt }) => zkllm.verify(vectorBytes(folder, card), vectorBytes(folder, receipt)),
+  card: ({ folder, card }) => zkllm.inspect(vectorBytes(folder, card)),
+})) {
+  const cases = vectors(subject);
+  test(`vectors: ${subject}`, { skip: cases.length === 0 && "there are none yet" }, () => {
+    for (const vector of cases) {
+      const said = judge(vector);
+      assert.equal(said.verdict !== "refused", vector.outcome === "accept", vector.name);
+      if (vector.outcome !== "accept") assert.equal(said.code, vector.code, vector.name);
+      if (vector.fields) assert.equal(said.fingerprint, vector.fields.fingerprint, vector.name);
+    }
+    console.log(`${cases.length} vectors of the subject ${subject} agree`);
+  });
+}
 
 test("WebAssembly and native agree on verdict and code of changed files", () => {
   // A small generator, so that a failure can be had again.
