@@ -13,8 +13,9 @@ built="${CARGO_TARGET_DIR:-$root/target}"
 out="$root/target/npm"
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then tools/apt.sh nodejs npm; fi
 
-# The tool that writes the JavaScript side; it refuses a crate that was compiled with another version of wasm-bindgen.
-CARGO_TARGET_DIR="$built/wasm-tools" cargo build --release --locked --quiet --manifest-path tools/wasm-bindgen/Cargo.toml
+# The tool that writes the JavaScript side, built meanwhile; it refuses a crate that was compiled with another version of wasm-bindgen.
+CARGO_TARGET_DIR="$built/wasm-tools" cargo build --release --locked --quiet --manifest-path tools/wasm-bindgen/Cargo.toml &
+tool=$!
 bindgen="$built/wasm-tools/release/zkllm-wasm-bindgen"
 
 # Fast code: the whole is small. One unit and no unwinding tables make it smaller still.
@@ -38,6 +39,7 @@ fi
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags"
 CARGO_TARGET_DIR="$built/wasm" "${cargo[@]}" build --release -p zkllm-verifier-wasm --lib --target "$target" "${extra[@]}"
 
+wait "$tool"
 rm -rf "$out"
 mkdir -p "$out"
 "$bindgen" "$built/wasm/$target/release/zkllm_verifier_wasm.wasm" "$out" zkllm_verifier
