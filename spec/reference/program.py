@@ -264,17 +264,50 @@ class Program:
 
     def _check_axes(self):
         """Spec: program.axes"""
-        totals = [v for x in self.lookups for v in x.values] + [z.sum for z in self.zeros]
-        totals += [o.sum for p in self.products for o in (p.left, p.right) if o is not None]
-        for total in totals:
-            for term in total.terms:
-                if isinstance(term.source, Below):
-                    require(len(term.indices) == 2, "bad-card")
-                    continue
-                require(len(term.indices) == len(term.source.axes), "bad-card")
-                for index, axis in zip(term.indices, term.source.axes):
-                    if isinstance(index, (At, Before)):
-                        require(index.axis.length == axis.length, "bad-card")
-                    elif isinstance(index, Pick):
-                        require(len(index.list.entries) == index.axis.length, "bad-card")
-                        require(all(0 <= i < axis.length for i in index.list.entries), "bad-card")
+        for lookup in self.lookups:
+            for value in lookup.values:
+                _check_terms(value, lookup.axes, lookup.axes[-2:] if lookup.causal else [])
+        for zero in self.zeros:
+            _check_terms(zero.sum, zero.axes, [])
+        for product in self.products:
+            operands = [o for o in (product.left, product.right) if o is not None]
+            for operand in operands:
+                _check_terms(operand.sum, operand.axes, [])
+            require(all(any(a in o.axes for o in operands) for a in product.axes), "bad-card")
+            if isinstance(product.kind, Rotary):
+                require(product.axes == product.left.axes, "bad-card")
+            if product.kind == "scores":
+                _check_pair(product.axes)
+                t, u = product.axes[-2:]
+                require(t in product.left.axes and u in product.right.axes, "bad-card")
+        for causal in [x for x in self.columns + self.lookups if x.causal]:
+            _check_pair(causal.axes)
+
+
+def _check_pair(axes):
+    require(len(axes) >= 2 and axes[-2].length == axes[-1].length, "bad-card")
+
+
+def _check_terms(total, axes, pair):
+    """The terms of a sum that a reader of these axes reads. Spec: program.axes"""
+    for term in total.terms:
+        named = [index.axis for index in term.indices if not isinstance(index, All)]
+        require(all(a in axes for a in named) and len(set(named)) == len(named), "bad-card")
+        if isinstance(term.source, Below):
+            require(len(term.indices) == 2 and all(isinstance(index, At) for index in term.indices), "bad-card")
+            require(len(axes) == 2 and not pair, "bad-card")
+            entries = term.source.list.entries
+            require(len(entries) == named[0].length and all(0 <= n <= named[1].length for n in entries), "bad-card")
+            continue
+        require(len(term.indices) == len(term.source.axes), "bad-card")
+        if pair and pair[1] in named:
+            causal = term.source.causal if isinstance(term.source, Column) else term.source.kind == "scores"
+            require(causal and term.indices[-2:] == (At(pair[0]), At(pair[1])), "bad-card")
+        for index, axis in zip(term.indices, term.source.axes):
+            if isinstance(index, (At, Before)):
+                require(index.axis.length == axis.length, "bad-card")
+            if isinstance(index, Pick):
+                require(len(index.list.entries) == index.axis.length, "bad-card")
+                require(all(0 <= i < axis.length for i in index.list.entries), "bad-card")
+            if isinstance(index, (Before, Pick)):
+                require(index.axis not in pair, "bad-card")

@@ -127,14 +127,7 @@ impl Reader {
 
     /// The factors on a source whose axes are `axes`, read through `term`, and what the sum over unread axes contributes.
     fn factors(&self, program: &Program, axes: &[AxisId], term: &Term) -> Result<(Fr, Vec<Factor>), Refusal> {
-        let read: Vec<AxisId> = term
-            .index
-            .iter()
-            .filter_map(|index| match index {
-                Index::At(axis) | Index::Before(axis) | Index::Pick(axis, _) => Some(*axis),
-                Index::All => None,
-            })
-            .collect();
+        let read: Vec<AxisId> = term.index.iter().filter_map(|index| index.reader()).collect();
         let factor = |(index, &source): (&Index, &AxisId)| {
             let length = program.axes[source].length;
             Ok(match index {

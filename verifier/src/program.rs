@@ -132,6 +132,16 @@ pub enum Index {
     Pick(AxisId, ListId),
 }
 
+impl Index {
+    /// The reader's axis, if one is named.
+    pub fn reader(self) -> Option<AxisId> {
+        match self {
+            Index::At(axis) | Index::Before(axis) | Index::Pick(axis, _) => Some(axis),
+            Index::All => None,
+        }
+    }
+}
+
 /// A sum and the axes it stands over; zero where an index reaches an axis' length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operand {

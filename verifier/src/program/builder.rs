@@ -221,35 +221,81 @@ impl Program {
 }
 
 impl Program {
-    /// An axis read at another has its length, and lists stay within the axes they pick from: a weight on one is a weight on
-    /// the other, and both vanish at the same padding. Spec: program.axes.
+    /// What the claims' weights rely on: an axis read at another has its length, no axis of a reader is read twice, lists
+    /// stay within the axes they pick from, the two axes of a causal pair have one length. Spec: program.axes.
     fn axes_agree(&self) -> Result<(), Refusal> {
-        let length = |axis: AxisId| self.axes[axis].length;
-        let agrees = |sum: &Sum| {
-            sum.terms.iter().all(|term| {
-                let axes = match term.source {
-                    Source::Column(id) => &self.columns[id].axes,
-                    Source::Product(id) => &self.products[id].axes,
-                    Source::Below(_) => return term.index.len() == 2,
-                };
-                term.index.len() == axes.len()
-                    && term.index.iter().zip(axes).all(|(index, &axis)| match *index {
-                        Index::At(reader) | Index::Before(reader) => length(reader) == length(axis),
-                        Index::All => true,
-                        Index::Pick(reader, list) => {
-                            let list = &self.lists[list];
-                            list.len() == length(reader) && list.iter().all(|&at| at < length(axis))
-                        }
-                    })
-            })
+        let read = |operand: &Operand| self.reads(&operand.sum, &operand.axes, false);
+        let result = |product: &Product, right: &Operand| {
+            let made = |axis| product.left.axes.contains(axis) || right.axes.contains(axis);
+            product.axes.iter().all(made) && read(right)
         };
-        let operands = self.products.iter().flat_map(|product| match &product.kind {
-            ProductKind::Einsum(right) | ProductKind::Scores(right) => vec![&product.left.sum, &right.sum],
-            ProductKind::Rotary(_) => vec![&product.left.sum],
+        let products = self.products.iter().all(|product| {
+            let left = &product.left;
+            let agrees = match &product.kind {
+                ProductKind::Einsum(right) => result(product, right),
+                ProductKind::Scores(right) => {
+                    let pair = self.pair(&product.axes);
+                    let apart = pair.is_some_and(|(t, u)| left.axes.contains(&t) && right.axes.contains(&u));
+                    apart && result(product, right)
+                }
+                ProductKind::Rotary(_) => product.axes == left.axes,
+            };
+            agrees && read(left)
         });
-        let values = self.lookups.iter().flat_map(|lookup| &lookup.values);
-        let zeros = self.zeros.iter().map(|zero| &zero.sum);
-        if operands.chain(values).chain(zeros).all(agrees) { Ok(()) } else { Err(Refusal::BadCard) }
+        let columns = self.columns.iter().all(|column| !column.causal || self.pair(&column.axes).is_some());
+        let lookups = self.lookups.iter().all(|lookup| {
+            (!lookup.causal || self.pair(&lookup.axes).is_some())
+                && lookup.values.iter().all(|sum| self.reads(sum, &lookup.axes, lookup.causal))
+        });
+        let zeros = self.zeros.iter().all(|zero| self.reads(&zero.sum, &zero.axes, false));
+        if products && columns && lookups && zeros { Ok(()) } else { Err(Refusal::BadCard) }
+    }
+
+    /// The last two of `axes`, if they have one length.
+    fn pair(&self, axes: &[AxisId]) -> Option<(AxisId, AxisId)> {
+        match axes {
+            [.., t, u] if self.axes[*t].length == self.axes[*u].length => Some((*t, *u)),
+            _ => None,
+        }
+    }
+
+    /// Every term of `sum` can be read over `axes`, of which the last two are a causal pair if `causal`.
+    fn reads(&self, sum: &Sum, axes: &[AxisId], causal: bool) -> bool {
+        let length = |axis: AxisId| self.axes[axis].length;
+        let pair = if causal { axes.get(axes.len().saturating_sub(2)..).unwrap_or_default() } else { &[] };
+        sum.terms.iter().all(|term| {
+            let named: Vec<AxisId> = term.index.iter().filter_map(|index| index.reader()).collect();
+            let once = named.iter().enumerate().all(|(at, axis)| axes.contains(axis) && !named[..at].contains(axis));
+            let (source, triangle) = match term.source {
+                Source::Column(id) => (&self.columns[id].axes, self.columns[id].causal),
+                Source::Product(id) => {
+                    (&self.products[id].axes, matches!(self.products[id].kind, ProductKind::Scores(_)))
+                }
+                // Its mass is not taken: it stands over all axes of its reader.
+                Source::Below(list) => {
+                    let [Index::At(t), Index::At(i)] = term.index[..] else { return false };
+                    let list = &self.lists[list];
+                    let fits = list.len() == length(t) && list.iter().all(|&end| end <= length(i));
+                    return once && fits && axes.len() == 2 && !causal;
+                }
+            };
+            let agree = |(index, &axis): (&Index, &AxisId)| match *index {
+                Index::At(reader) => length(reader) == length(axis),
+                Index::Before(reader) => length(reader) == length(axis) && !pair.contains(&reader),
+                Index::All => true,
+                Index::Pick(reader, list) => {
+                    let list = &self.lists[list];
+                    let fits = list.len() == length(reader) && list.iter().all(|&at| at < length(axis));
+                    fits && !pair.contains(&reader)
+                }
+            };
+            // What is read at u is 0 where u > t: no weight says so.
+            let paired = match *pair {
+                [t, u] if named.contains(&u) => triangle && term.index.ends_with(&[Index::At(t), Index::At(u)]),
+                _ => true,
+            };
+            once && paired && term.index.len() == source.len() && term.index.iter().zip(source).all(agree)
+        })
     }
 }
 
