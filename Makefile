@@ -5,7 +5,7 @@ CARGO ?= cargo
 FUZZ_SECONDS ?= 600
 FUZZ_OTHER_SECONDS ?= 120
 
-.PHONY: help build demo demo-tiny test test-all bench wasm-check firmware-check fuzz fuzz-build fmt fmt-check lint deny clean
+.PHONY: help build demo demo-tiny test test-all spec bench wasm-check firmware-check fuzz fuzz-build fmt fmt-check lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -22,7 +22,7 @@ demo-tiny: ## the same with the small model that is in the repository; needs no 
 	@tools/demo.sh --tiny
 
 test: ## every test that takes minutes; one profile, so that the demo builds nothing twice
-	@python3 spec/check-anchors
+	@tools/spec.sh --fast
 	$(CARGO) test --release --workspace
 	@$(MAKE) web-test-fast
 
@@ -30,6 +30,9 @@ test-all: test lint wasm-check firmware-check ## test, also the slow tests, the 
 	$(CARGO) test --release --workspace -- --include-ignored
 	@$(MAKE) wasm-test page-test
 	@tools/check-scripts.sh
+
+spec: ## specification, reference programs, grammar and vectors against each other and the Rust
+	@tools/spec.sh
 
 bench: build ## what proving costs on this machine, as JSON on stdout
 	target/release/zkllm bench --json

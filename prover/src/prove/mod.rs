@@ -4,7 +4,7 @@ pub mod blinding;
 mod channel;
 pub mod dory;
 mod layout;
-mod ledger;
+pub mod ledger;
 mod opening;
 mod products;
 mod tree;

@@ -119,6 +119,37 @@ fn broken(program: &Program, columns: &Columns) -> usize {
     broken[0]
 }
 
+/// The case of a folder: the columns have their digests, or the inference has no proof.
+pub fn check(folder: &Path) {
+    let read = |name: &str| fs::read(folder.join(name)).expect("a file");
+    let json = |name: &str| serde_json::from_slice::<serde_json::Value>(&read(name)).expect("JSON");
+    let (tokens, expected) = (json("tokens.json"), json("expected.json"));
+    let card = Card::parse(&read("model.card")).expect("a card");
+    let list = tokens["tokens"].as_array().expect("a list").iter().map(|token| token.as_u64().expect("a token") as u32);
+    let prompt = tokens["prompt_len"].as_u64().expect("a number") as usize;
+    let statement = Statement::new(&card, list.collect(), prompt).expect("a statement");
+    let program = Program::new(&card, &statement).expect("a program");
+    let bytes = read("model.columns");
+    let mut rest = bytes.chunks_exact(8).map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight")));
+    let mut columns = Columns::new();
+    for column in program.columns.iter().filter(|column| matches!(column.origin, Origin::Model)) {
+        let count = program.lengths(&column.axes).iter().product();
+        columns.insert(&column.name, Ints::narrowed(rest.by_ref().take(count).collect()));
+    }
+    assert_eq!(rest.next(), None, "{}", folder.display());
+    if expected["outcome"] == "no-proof" {
+        assert!(infer::trace(&program, &columns).is_err(), "{}", folder.display());
+        assert_eq!(expected["lookup"], broken(&program, &columns), "{}", folder.display());
+        return;
+    }
+    let trace = infer::trace(&program, &columns).expect("an inference");
+    for (column, values) in program.columns.iter().zip(&trace.columns) {
+        if !matches!(column.origin, Origin::Model) {
+            assert_eq!(expected["columns"][&column.name], digest(values), "{} in {}", column.name, folder.display());
+        }
+    }
+}
+
 /// What an implementation is given.
 fn inputs(folder: &Path, card: &Card, columns: &Columns, statement: &Statement) -> io::Result<()> {
     write(&folder.join("model.card"), card.to_bytes())?;
