@@ -29,7 +29,7 @@ from refuse import UNUSABLE, Refused
 from transcript import Proof, Transcript
 from verify import run_proof, verify
 
-FAST = 5                                # of the slow subjects one case in so many
+FAST = 5                                # of the slow subjects all valid cases, and one in so many of the others
 
 
 class Wrong(Exception):
@@ -247,7 +247,7 @@ def main(arguments):
         start, valid = time.perf_counter(), []
         cases = sorted(path for path in (Path(folder) / subject).iterdir() if path.is_dir())
         if fast and subject in SLOW:
-            cases = cases[::FAST]
+            cases = [case for n, case in enumerate(cases) if n % FAST == 0 or Case(case)["outcome"] == "accept"]
         for case in cases:
             fault, accepted = check(subject, case)
             valid.append(accepted)

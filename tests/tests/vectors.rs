@@ -62,7 +62,10 @@ fn every_code_of_the_verifier_has_a_vector() {
         .flat_map(|subject| inside(&folder().join(subject)))
         .filter_map(|folder| read(&folder.join("case.json"))["code"].as_str().map(str::to_string))
         .collect();
-    let missing: Vec<_> = zkllm_verifier::Refusal::ALL.iter().filter(|refusal| !codes.iter().any(|code| code == refusal.code())).collect();
+    let missing: Vec<_> = zkllm_verifier::Refusal::ALL
+        .iter()
+        .filter(|refusal| !codes.iter().any(|code| code == refusal.code()))
+        .collect();
     // No challenge comes out as 0 or a gate's number but with probability 2^-250.
     assert_eq!(missing, [&zkllm_verifier::Refusal::DegenerateChallenge]);
 }

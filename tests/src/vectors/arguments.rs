@@ -157,9 +157,7 @@ pub fn ledgers(folder: &Path) -> io::Result<()> {
         json!({ "constant": number(constant), "terms": terms })
     };
     let scalars = |values: &[i64]| values.iter().map(|&value| Fr::from(value)).collect::<Vec<_>>();
-    let base = |slots: Value, zeros: Value, gates: Value| {
-        json!({ "card": hex(CARD), "statement": hex(STATEMENT), "slots": slots, "zeros": zeros, "gates": gates })
-    };
+    let base = |slots: Value, zeros: Value, gates: Value| json!({ "card": hex(CARD), "statement": hex(STATEMENT), "slots": slots, "zeros": zeros, "gates": gates });
     // Slots 0 .. 4, then 8 .. 16 and 24: every call begins an entry.
     let values = [scalars(&[3, 5, 15, -7, 0]), scalars(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), scalars(&[225])];
     let honest = base(
@@ -218,9 +216,12 @@ pub fn ledgers(folder: &Path) -> io::Result<()> {
 
 /// Openings of small matrices.
 pub fn openings(folder: &Path) -> io::Result<()> {
-    for (name, s, value_off, link_off) in
-        [("honest", 2, 0, 0), ("of-the-least-size", 1, 0, 0), ("another-value", 2, 1, 1), ("another-value-in-the-ledger", 2, 0, 1)]
-    {
+    for (name, s, value_off, link_off) in [
+        ("honest", 2, 0, 0),
+        ("of-the-least-size", 1, 0, 0),
+        ("another-value", 2, 1, 1),
+        ("another-value-in-the-ledger", 2, 0, 1),
+    ] {
         let (mut value, opening) = instance(s, value_off, link_off);
         let mut random = Blinding::seeded(b"opening");
         let prover = DoryProver::new(Generators::new(s), opening, Box::new(move || random.scalar()) as Box<_>);
@@ -295,7 +296,6 @@ fn instance(s: usize, value_off: u64, link_off: u64) -> (Value, Opening) {
         "rows": hexes(&rows), "columns": hexes(&columns), "link": hex(&groups::write_g1(&link.into_affine())),
     });
     let value = value + Fr::from(value_off);
-    let opening =
-        Opening { row_commitments, combined_row, rho, rows, columns, value, link_blinding, link_generators };
+    let opening = Opening { row_commitments, combined_row, rho, rows, columns, value, link_blinding, link_generators };
     (json, opening)
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use zkllm_verifier::program::{
-    Axis, Column, Index, Lookup, Operand, Origin, Product, ProductKind, Program, Rotary, Rule, Source, Sum, Table, Term,
-    Zero,
+    Axis, Column, Index, Lookup, Operand, Origin, Product, ProductKind, Program, Rotary, Rule, Source, Sum, Table,
+    Term, Zero,
 };
 
 /// The program as JSON.
@@ -118,8 +118,7 @@ pub fn read(value: &Value) -> Program {
         table: number(&value["table"]),
         values: each(&value["values"], sum),
     };
-    let zero =
-        |value: &Value| Zero { name: String::new(), axes: numbers(&value["axes"]), sum: sum(&value["sum"]) };
+    let zero = |value: &Value| Zero { name: String::new(), axes: numbers(&value["axes"]), sum: sum(&value["sum"]) };
     Program {
         axes: each(&value["axes"], axis),
         columns: each(&value["columns"], column),

@@ -12,8 +12,8 @@ use std::path::Path;
 use zkllm_kernels::{Backend, Cpu};
 use zkllm_prover::commit::setup::Generators;
 use zkllm_prover::commit::{Commitments, commit_chunk};
-use zkllm_prover::infer::interpret::{lookup_values, zero_value};
 use zkllm_prover::infer::Ints;
+use zkllm_prover::infer::interpret::{lookup_values, zero_value};
 use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::{Leaves, Subject, Witness, attempt, chunks, pieces};
 use zkllm_prover::quantise::{Tiny, tiny};
@@ -101,7 +101,11 @@ pub fn receipts(folder: &Path) -> io::Result<()> {
         let read = |element: &Element| receipt[element.at..element.at + element.length].to_vec();
         if element.length == next.length && read(element) != read(next) && !asked.contains(&element.ask.as_str()) {
             asked.push(&element.ask);
-            refused(&format!("{}-is-the-next-message", kebab(&element.ask)), &[], &[(element.at, element.length, read(next))])?;
+            refused(
+                &format!("{}-is-the-next-message", kebab(&element.ask)),
+                &[],
+                &[(element.at, element.length, read(next))],
+            )?;
         }
     }
     headers(&refused, &honest, &receipt)?;
@@ -432,7 +436,10 @@ fn rows(program: &Program, cells: &mut [Ints]) -> Vec<Vec<u32>> {
     let mut found = Vec::new();
     for lookup in &program.lookups {
         let lengths = program.lengths(&lookup.axes);
-        let multiplicity = program.columns.iter().position(|column| matches!(column.origin, Origin::Multiplicity(table) if table == lookup.table));
+        let multiplicity = program
+            .columns
+            .iter()
+            .position(|column| matches!(column.origin, Origin::Multiplicity(table) if table == lookup.table));
         let multiplicity = multiplicity.expect("a column for every table");
         let rows: Vec<u32> = (0..lengths.iter().product::<usize>())
             .map(|at| {
