@@ -5,7 +5,7 @@ CARGO ?= cargo
 FUZZ_SECONDS ?= 600
 FUZZ_OTHER_SECONDS ?= 120
 
-.PHONY: help build demo demo-tiny test test-all spec bench wasm-check firmware-check fuzz fuzz-build fmt fmt-check lint deny clean
+.PHONY: help build demo demo-tiny test test-all spec bench wasm-check firmware-check accuracy mutants fuzz fuzz-build fmt fmt-check lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -43,8 +43,14 @@ wasm-check: ## build the verifier for wasm32-unknown-unknown
 firmware-check: ## build the verifier, and a program that calls it, for a Cortex-M4 without an operating system
 	@tools/build-verifier-targets.sh firmware
 
+accuracy: ## perplexity of the integers against f32, of both models, on the texts of docs/accuracy.md
+	@tools/accuracy/run.sh
+
 fuzz: ## fuzz the verifier with hostile cards and receipts (nightly Rust)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_OTHER_SECONDS=$(FUZZ_OTHER_SECONDS) tools/fuzz.sh run
+
+mutants: ## delete one check of the verifier after the other and see a test fail each time
+	@tests/mutants.sh
 
 fuzz-build: ## only build the fuzz targets
 	@tools/fuzz.sh build

@@ -10,8 +10,8 @@ need=()
 command -v cc >/dev/null || need+=(gcc libc6-dev)
 command -v c++ >/dev/null || need+=(g++)
 command -v make >/dev/null || need+=(make)
+command -v python3 >/dev/null || need+=(python3)
 if [ "${1:-}" = --demo ]; then
-    command -v python3 >/dev/null || need+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
 fi
 [ ${#need[@]} -eq 0 ] || "$here/apt.sh" "${need[@]}"

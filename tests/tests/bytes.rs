@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use zkllm_kernels::Cpu;
+use zkllm_prover::quantise::Tiny;
 use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::card::Card;
 use zkllm_verifier::receipt::Receipt;
@@ -27,18 +28,31 @@ fn header(receipt: &[u8]) -> usize {
     receipt.len() - Receipt::parse(receipt).expect("a receipt").proof.len()
 }
 
-#[test]
-fn changed_bytes_of_a_receipt_are_refused() {
-    let (_, card, receipt) = case();
-    let sample = (header(receipt)..receipt.len()).step_by(311);
-    (0..header(receipt)).chain(sample).for_each(|at| flip(receipt, card, at));
+/// Flips a bit of every byte of the header and of every `step`th of the proof of the smallest model: all kinds of messages are
+/// there.
+fn sweep(step: usize) {
+    let small = Tiny { layers: 1, width: 2, kv_heads: 1, group: 1, pairs: 1, hidden: 2, vocabulary: 3, ..SHAPE };
+    let case = Case::new(small, 2, &[1], 1);
+    let (card, receipt) = (&case.card.to_bytes(), &case.receipt(&Cpu::default(), "blinding"));
+    verify(card, receipt).expect("an honest receipt");
+    let places: Vec<usize> = (0..header(receipt)).chain((header(receipt)..receipt.len()).step_by(step)).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for places in places.chunks(places.len().div_ceil(threads)) {
+            scope.spawn(move || places.iter().for_each(|at| flip(receipt, card, *at)));
+        }
+    });
 }
 
 #[test]
-#[ignore = "takes minutes"]
+fn changed_bytes_of_a_receipt_are_refused() {
+    sweep(53);
+}
+
+#[test]
+#[ignore = "takes many minutes"]
 fn every_changed_byte_of_a_receipt_is_refused() {
-    let (_, card, receipt) = case();
-    (0..receipt.len()).for_each(|at| flip(receipt, card, at));
+    sweep(1);
 }
 
 #[test]
@@ -101,8 +115,6 @@ fn no_bytes_panic() {
             receipt[at] = [0, 1, 0xff, random(256) as u8][random(4)];
         }
         receipt.truncate(if round % 7 == 0 { random(receipt.len()) } else { receipt.len() });
-        let begin = std::time::Instant::now();
         let _ = verify(&card, &receipt);
-        assert!(begin.elapsed().as_secs() < 20, "round {round}");
     }
 }

@@ -8,19 +8,21 @@ use clap::Args;
 use std::path::PathBuf;
 use zkllm_kernels::Cpu;
 use zkllm_verifier::card::Card;
+use zkllm_verifier::channel::{Ask, Sumcheck};
 use zkllm_verifier::plan::Plan;
-use zkllm_verifier::program::Origin;
+use zkllm_verifier::program::{Origin, Program};
 use zkllm_verifier::receipt::Receipt;
 use zkllm_verifier::statement::Statement;
+use zkllm_verifier::verify::verify_with;
 
 #[derive(Args)]
 pub struct Inspect {
     /// A card or a receipt.
     file: PathBuf,
-    /// The card of a receipt; or, with a card, print the program for a statement of 2 tokens.
+    /// The card of a receipt: print its program, its plan and its messages.
     #[arg(long)]
     card: Option<PathBuf>,
-    /// Print the program and the plan too.
+    /// With a card: print the program and the plan for a statement of 2 tokens.
     #[arg(long)]
     plan: bool,
 }
@@ -45,7 +47,9 @@ impl Inspect {
         println!("not verified; use `zkllm verify`");
         if let Some(path) = &self.card {
             let card = read_card(path)?;
-            print_plan(&session::plan(&card, &Statement::new(&card, receipt.tokens, receipt.prompt_length)?)?);
+            let plan = session::plan(&card, &Statement::new(&card, receipt.tokens, receipt.prompt_length)?)?;
+            print_plan(&plan);
+            print_messages(&plan.program, &card, &bytes);
         }
         Ok(())
     }
@@ -118,6 +122,44 @@ fn print_plan(plan: &Plan) {
         "leaves 2^{} ({} true), chunks {} + {}, proof about {} bytes",
         plan.leaf_bits, cost.leaves, plan.model_chunks, plan.witness_chunks, cost.proof_bytes
     );
+}
+
+/// The proof step by step, as far as its checks hold.
+fn print_messages(program: &Program, card: &Card, receipt: &[u8]) {
+    // Where a step begins in the receipt, how many messages it has, and its name.
+    let mut steps: Vec<(usize, usize, String)> = Vec::new();
+    let verdict = verify_with(&card.to_bytes(), receipt, &mut |ask, unread| {
+        let name = step(program, ask);
+        match steps.last_mut() {
+            Some((_, messages, last)) if *last == name => *messages += 1,
+            _ => steps.push((receipt.len() - unread, 1, name)),
+        }
+    });
+    println!("messages (first byte, bytes, elements)");
+    let ends = steps.iter().skip(1).map(|(begin, ..)| *begin).chain([receipt.len()]);
+    for ((begin, messages, name), end) in steps.iter().zip(ends) {
+        println!("  {begin:8} {:6} {messages:4} {name}", end - begin);
+    }
+    if let Err(refusal) = verdict {
+        println!("refused: {refusal}");
+    }
+}
+
+fn step(program: &Program, ask: &Ask<'_>) -> String {
+    match ask {
+        Ask::Chunk(_) => "commitments to the witness".into(),
+        Ask::Root { .. } => "lookups, root".into(),
+        Ask::Products(_) => "values of products".into(),
+        Ask::Opened { .. } => "columns, combined value".into(),
+        Ask::Round { of, .. } | Ask::End { of, .. } => match of {
+            Sumcheck::Tree { level, .. } => format!("lookups, level {level}"),
+            Sumcheck::Product(claim) => format!("product {}", program.products[claim.product].name),
+            Sumcheck::Opening { .. } => "columns".into(),
+        },
+        Ask::Dory(_) => "opening".into(),
+        Ask::Gates { .. } | Ask::GateLeft { .. } | Ask::GateRight { .. } => "ledger, gates".into(),
+        _ => "ledger, constraints".into(),
+    }
 }
 
 #[derive(Args)]

@@ -104,6 +104,26 @@ fn tokens_made_one_by_one_are_those_of_a_whole_inference() {
 }
 
 #[test]
+fn logits_of_every_position_are_those_that_the_answer_maximises() {
+    for (seed, shape) in shapes().into_iter().enumerate() {
+        let (card, columns, statement, _, _) = answered(seed as u64 + 40, shape);
+        let rows = logits(&card, &columns, statement.tokens()).unwrap();
+        assert_eq!(rows.len(), statement.tokens().len() - 1);
+        for (row, &token) in rows.iter().zip(&statement.tokens()[1..]).skip(4) {
+            assert_eq!(row.len(), card.vocabulary as usize);
+            let greedy = (0..row.len()).rev().max_by_key(|&index| row[index]).unwrap();
+            assert_eq!(greedy as u32, token);
+        }
+        for block in [1, 3] {
+            assert_eq!(generate::logits_by(&card, &columns, statement.tokens(), block).unwrap(), rows);
+        }
+        // An unknown future changes nothing.
+        let shorter = logits(&card, &columns, &statement.tokens()[..6]).unwrap();
+        assert_eq!(shorter, rows[..5]);
+    }
+}
+
+#[test]
 fn generation_stops_when_told() {
     let (card, columns, statement, _, _) = answered(1, Tiny::default());
     let (prompt, answer) = statement.tokens().split_at(5);
