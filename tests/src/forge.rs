@@ -369,7 +369,7 @@ impl<'a> Forgery<'a> {
     pub fn doctor_card(&mut self) {
         let views: Vec<_> = self.cells.iter().map(view).collect();
         let generators = self.case.generators();
-        let (backend, mut blinding) = (Cpu::default(), Blinding::seeded(b"doctored"));
+        let (backend, mut blinding) = (Cpu, Blinding::seeded(b"doctored"));
         let bases = backend.prepare_bases(&generators.g1);
         let parts = chunks(&self.own, &views);
         let model = parts.iter().take(self.own.model_chunks);
@@ -384,7 +384,7 @@ impl<'a> Forgery<'a> {
         let subject = Subject { card: &self.card, statement: &self.statement, plan: &self.own, model: &self.model };
         let witness = Witness { columns: self.cells.iter().map(view).collect(), leaves };
         let parts = chunks(&self.own, &witness.columns);
-        let (backend, generators) = (Cpu::default(), self.case.generators());
+        let (backend, generators) = (Cpu, self.case.generators());
         let transcript = || transcript(&self.card, &self.statement);
         let blinding = Blinding::seeded(b"cheat");
         let mut prover = Prover::new(&backend, generators, &subject, witness, &parts, transcript(), blinding, &|_| {});

@@ -58,7 +58,7 @@ impl Case {
 
     /// The greedy answer of a model to `prompt`.
     pub fn of(mut card: Card, columns: Columns, prompt: &[u32], outputs: usize) -> Self {
-        let commit = session::commit(&Cpu::default(), &mut card, &columns, Blinding::seeded(b"commit"), &|_, _| {});
+        let commit = session::commit(&Cpu, &mut card, &columns, Blinding::seeded(b"commit"), &|_, _| {});
         let secret = commit.expect("a commitment");
         let mut tokens = prompt.to_vec();
         tokens.extend(

@@ -23,7 +23,7 @@ fn case() -> &'static Case {
 
 fn receipt() -> &'static [u8] {
     static RECEIPT: OnceLock<Vec<u8>> = OnceLock::new();
-    RECEIPT.get_or_init(|| case().receipt(&Cpu::default(), "blinding"))
+    RECEIPT.get_or_init(|| case().receipt(&Cpu, "blinding"))
 }
 
 /// A forgery of `tokens`, everything computed as the model computes it.
@@ -76,7 +76,7 @@ fn of_equal_logits_only_the_lowest_index_is_proved() {
     }
     let case = Case::of(card, equal, &[3, 1], 1);
     assert_eq!(case.statement.tokens()[2], low);
-    assert!(verify(&case.card.to_bytes(), &case.receipt(&Cpu::default(), "tie")).is_ok());
+    assert!(verify(&case.card.to_bytes(), &case.receipt(&Cpu, "tie")).is_ok());
     let (verdict, broken) = lie(&case, vec![3, 1, high]);
     assert_eq!(verdict, Err(Refusal::LedgerValue));
     assert!(broken.iter().any(|name| name.starts_with("margin")), "{broken:?}");

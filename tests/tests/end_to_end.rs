@@ -15,7 +15,7 @@ fn tiny_receipts_verify() {
     ];
     for (seed, shape) in shapes.into_iter().enumerate() {
         let case = Case::new(shape, seed as u64, &[3, 1], 3);
-        let receipt = case.receipt(&Cpu::default(), "blinding");
+        let receipt = case.receipt(&Cpu, "blinding");
         let verified = verify(&case.card.to_bytes(), &receipt).expect("proved");
         assert_eq!(verified.statement(), &case.statement);
         println!(
@@ -30,5 +30,5 @@ fn tiny_receipts_verify() {
 #[test]
 fn backends_make_the_same_bytes() {
     let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
-    assert!(case.receipt(&Reference, "blinding") == case.receipt(&Cpu::default(), "blinding"));
+    assert!(case.receipt(&Reference, "blinding") == case.receipt(&Cpu, "blinding"));
 }

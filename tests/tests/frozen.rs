@@ -28,7 +28,7 @@ fn lengths(case: &Case, proof: &[u8]) -> Vec<(usize, String)> {
 fn a_proof_under_frozen_challenges_is_refused() {
     let case = Case::new(SHAPE, 1, &[3, 1], 2);
     let setup = Setup::shipped(case.plan.chunk_log).expect("constants");
-    let (backend, subject, witness) = (Cpu::default(), case.subject(), case.witness());
+    let (backend, subject, witness) = (Cpu, case.subject(), case.witness());
     let parts = chunks(&case.plan, &witness.columns);
     let start = || transcript(&case.card, &case.statement);
     let blinding = Blinding::seeded(b"frozen");
@@ -47,7 +47,7 @@ fn a_proof_under_frozen_challenges_is_refused() {
 #[test]
 fn two_proofs_share_no_group_element_and_no_scalar() {
     let case = Case::new(SHAPE, 1, &[3, 1], 2);
-    let receipts = ["one", "two"].map(|blinding| case.receipt(&Cpu::default(), blinding));
+    let receipts = ["one", "two"].map(|blinding| case.receipt(&Cpu, blinding));
     let parts = receipts.each_ref().map(|receipt| {
         let proof = Receipt::parse(receipt).expect("a receipt").proof;
         let mut rest = proof;
@@ -72,7 +72,7 @@ fn other_weights_make_the_same_messages() {
     let card = cases[0].card.clone();
     let other = Case::of(zkllm_verifier::card::Card { commitments: Vec::new(), ..card }, zeroed(&cases[0]), &[3, 1], 2);
     let messages = [&cases[0], &other].map(|case| {
-        let receipt = case.receipt(&Cpu::default(), "same");
+        let receipt = case.receipt(&Cpu, "same");
         lengths(case, Receipt::parse(&receipt).expect("a receipt").proof)
     });
     assert_eq!(messages[0], messages[1]);
