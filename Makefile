@@ -30,6 +30,7 @@ test-all: test lint wasm-check firmware-check ## test, also the slow tests, the 
 	$(CARGO) test --release --workspace -- --include-ignored
 	@$(MAKE) wasm-test page-test
 	@tools/check-scripts.sh
+	@tests/mutants.sh
 
 spec: ## specification, reference programs, grammar and vectors against each other and the Rust
 	@tools/spec.sh
