@@ -58,7 +58,7 @@ fn file(name: &str, patches: &[Patch]) -> Value {
 
 /// Writes card and receipt, and their case.
 fn accepted(folder: &Path, name: &str, case: &Case) -> io::Result<Vec<u8>> {
-    let receipt = case.receipt(&Cpu::default(), name);
+    let receipt = case.receipt(&Cpu, name);
     write(&folder.join(name).join("model.card"), case.card.to_bytes())?;
     write(&folder.join(name).join("answer.receipt"), &receipt)?;
     let value = json!({ "card": file("model.card", &[]), "receipt": file("answer.receipt", &[]) });
@@ -216,7 +216,7 @@ fn false_witnesses(folder: &Path, honest: &Case) -> io::Result<()> {
         cells[column].set(0, value + 1);
         let leaves = honest.trace.lookups.iter().cloned().map(Leaves::Rows).collect();
         let witness = Witness { columns: cells.iter().map(view).collect(), leaves };
-        let backend = Cpu::default();
+        let backend = Cpu;
         let (receipt, ..) =
             attempt(&backend, honest.generators(), &honest.subject(), witness, Blinding::seeded(b"false"), &|_| {});
         let name = format!("false-{}", name.replace('_', "-"));
@@ -465,7 +465,7 @@ fn small(folder: &Path, name: &str, program: &Program) -> io::Result<()> {
     let (mut card, _) = tiny(1, LEAST).expect("a card");
     (card.name, card.chunk_log) = (name.to_string(), 2);
     let statement = Statement::new(&card, vec![1, 2, 3], 2).expect("a statement");
-    let (backend, generators) = (Cpu::default(), Generators::new(2));
+    let (backend, generators) = (Cpu, Generators::new(2));
     let bases = backend.prepare_bases(&generators.g1[..4]);
     let views: Vec<_> = cells.iter().map(view).collect();
     let mut blinding = Blinding::seeded(name.as_bytes());
