@@ -5,7 +5,7 @@ CARGO ?= cargo
 FUZZ_SECONDS ?= 600
 FUZZ_OTHER_SECONDS ?= 120
 
-.PHONY: help build demo demo-tiny test test-all spec bench wasm-check firmware-check accuracy mutants fuzz fuzz-build fmt fmt-check lint deny clean
+.PHONY: help build demo demo-tiny test test-all spec bench cuda-check wasm-check firmware-check accuracy mutants fuzz fuzz-build fmt fmt-check lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -24,11 +24,12 @@ demo-tiny: ## the same with the small model that is in the repository; needs no 
 test: ## every test that takes minutes; one profile, so that the demo builds nothing twice
 	@tools/spec.sh --fast
 	$(CARGO) test --release --workspace
-	@$(MAKE) web-test-fast
+	@$(MAKE) cuda-check web-test-fast
 
 test-all: test lint wasm-check firmware-check ## test, also the slow tests, the lints and the verifier's other targets
 	$(CARGO) test --release --workspace -- --include-ignored
 	@$(MAKE) wasm-test page-test
+	@tools/cuda-check.sh --nvrtc
 	@tools/check-scripts.sh
 	@tests/mutants.sh
 
@@ -37,6 +38,9 @@ spec: ## specification, reference programs, grammar and vectors against each oth
 
 bench: build ## what proving costs on this machine, as JSON on stdout
 	target/release/zkllm bench --json
+
+cuda-check: ## compile the CUDA kernels for sm_80 and sm_90 without a GPU, by NVIDIA's compiler from PyPI; count spills
+	@tools/cuda-check.sh
 
 wasm-check: ## build the verifier for wasm32-unknown-unknown
 	@tools/build-verifier-targets.sh wasm

@@ -43,8 +43,8 @@ struct Point {
         join(x, y, b.x * zz, b.y * zzz);
     }
 
-    // "add-2008-s".
-    DEVICE void add(const Point& b) {
+    // "add-2008-s". Rarely needed, long: a call.
+    DEVICE_CALL void add(const Point& b) {
         if (b.is_infinity()) return;
         if (is_infinity()) {
             *this = b;

@@ -5,6 +5,8 @@
 
 pub mod array;
 mod device;
+mod gpu;
+mod image;
 mod msm;
 mod product;
 mod runs;
@@ -21,6 +23,8 @@ use crate::cpu::axes::Axes;
 use crate::{Backend, Block, Ints, Piece};
 use array::{Array, launch};
 pub use device::{Argument, BLOCK, Device, Fault, catch};
+pub use gpu::Gpu;
+pub use image::compile;
 pub use msm::Bases;
 pub use product::{Pairs, Product};
 use runs::Entries;
@@ -30,6 +34,16 @@ pub use tree::{Layer, Tree};
 #[derive(Debug)]
 pub struct Cuda<D> {
     device: Arc<D>,
+}
+
+impl Cuda<Gpu> {
+    /// On this machine's GPU.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn open() -> Result<Self, Fault> {
+        Gpu::open().map(Cuda::on)
+    }
 }
 
 impl<D: Device> Cuda<D> {

@@ -1,6 +1,7 @@
 //! What the prover asks of a machine: a dozen heavy verbs over the scalar field and G1, and nothing of the protocol.
 //!
 //! [`Backend`] is the contract. [`Reference`] is the naive interpreter kept as the oracle, [`Cpu`] the fast one,
+//! [`cuda::Cuda`] the one for NVIDIA GPUs,
 //! [`Dual`] runs any two side by side and asserts that they agree.
 //!
 //! Conventions. A *point* of a multilinear extension has its most significant variable first. A *compact* tensor stores
@@ -13,6 +14,7 @@ pub mod dual;
 pub mod field;
 pub mod integer;
 pub mod reference;
+pub mod selftest;
 
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
 //! Decides what the command `zkllm` does: results on stdout, all else on stderr; exit 0 proved, 1 refused, 2 unusable.
 
+mod backend;
 mod bench;
 mod commit;
+mod doctor;
 mod generate;
 mod inspect;
 mod prove;
@@ -13,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use zkllm_kernels::cuda;
 use zkllm_verifier::card::Card;
 
 /// Bytes of the largest card, receipt or secret side read.
@@ -42,6 +45,8 @@ enum Command {
     Cost(inspect::Cost),
     /// Commit, prove and verify in one go, and print the figures.
     Bench(bench::Bench),
+    /// What this machine has to prove with, how fast it is, and whether it computes rightly.
+    Doctor(doctor::Doctor),
 }
 
 /// A prompt, in one of three forms.
@@ -95,22 +100,32 @@ pub fn main() -> ExitCode {
         eprintln!("\nzkllm: stopped; nothing was written");
         std::process::exit(130);
     });
-    let outcome = match Arguments::parse().command {
-        Command::Commit(command) => command.run(),
-        Command::Generate(command) => command.run(),
-        Command::Prove(command) => command.run(),
-        Command::Verify(command) => return command.run(),
-        Command::Inspect(command) => command.run(),
-        Command::Cost(command) => command.run(),
-        Command::Bench(command) => command.run(),
+    // A fault of a GPU ends what runs; files are written at the end, so there is no part of a receipt.
+    let outcome = match cuda::catch(|| run(Arguments::parse().command)) {
+        Ok(outcome) => outcome,
+        Err(fault) => Err(fault.into()),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("zkllm: {error:#}");
             ExitCode::from(2)
         }
     }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Commit(command) => command.run(),
+        Command::Generate(command) => command.run(),
+        Command::Prove(command) => command.run(),
+        Command::Verify(command) => return Ok(command.run()),
+        Command::Inspect(command) => command.run(),
+        Command::Cost(command) => command.run(),
+        Command::Bench(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+    }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 fn load(path: &Path) -> Result<Model> {

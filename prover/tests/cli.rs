@@ -175,3 +175,26 @@ fn an_interrupt_leaves_no_receipt() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert!(files(folder.path()).is_empty());
 }
+
+#[test]
+fn a_gpu_that_is_not_there_is_an_error_and_auto_says_what_it_took() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("answer.receipt");
+    let prompt = ["--prompt", "And", "--max-tokens", "1", "--backend"];
+    let path = out.display().to_string();
+    let doctor = zkllm(&["doctor"]);
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(doctor.status.success() && said.contains("self-test  every verb"), "{said}");
+    // On a machine with a GPU the first of these succeeds.
+    if said.contains("backend    cpu") {
+        fails(
+            &prove(&at("model.card"), &path, &[&prompt[..], &["cuda"]].concat()),
+            2,
+            "--backend cuda: no",
+            Some(&out),
+        );
+    }
+    let auto = prove(&at("model.card"), &path, &[&prompt[..], &["auto"]].concat());
+    assert!(auto.status.success() && String::from_utf8_lossy(&auto.stderr).contains("backend: "));
+    fails(&prove(&at("model.card"), &path, &[&prompt[..], &["gpu"]].concat()), 2, "possible values", None);
+}

@@ -18,12 +18,7 @@ static std::map<std::string, Call>& table() {
 Entry::Entry(const char* name, Call call) { table()[name] = call; }
 }  // namespace shim
 
-#include "../../cuda/contract.cu"
-#include "../../cuda/msm.cu"
-#include "../../cuda/product.cu"
-#include "../../cuda/sums.cu"
-#include "../../cuda/tree.cu"
-#include "../../cuda/vectors.cu"
+#include "../../cuda/kernels.cu"
 #include "arithmetic.cu"
 
 // Runs `threads` threads of a kernel. Returns 1 where there is none of that name.

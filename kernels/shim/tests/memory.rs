@@ -7,6 +7,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 use zkllm_cuda_shim::Shim;
 use zkllm_kernels::cuda::{Cuda, Device, Fault, catch};
+use zkllm_kernels::selftest::differences;
 use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Ints, Numerators, Piece};
 
 fn elements(count: usize) -> Vec<Fr> {
@@ -79,4 +80,18 @@ fn a_kernel_that_is_not_there_is_a_fault() {
     // SAFETY: there is no such kernel.
     let fault = unsafe { Shim::default().launch("no_such_kernel", 1, &[]) };
     assert!(matches!(fault, Err(Fault::Failed { .. })));
+}
+
+#[test]
+fn the_self_test_finds_no_difference() {
+    assert!(differences(&Cuda::on(Shim::default())).is_empty());
+}
+
+#[test]
+fn a_machine_without_a_gpu_is_told_so() {
+    // Where there is one, it computes rightly.
+    match Cuda::open() {
+        Ok(cuda) => assert!(differences(&cuda).is_empty()),
+        Err(fault) => assert!(!fault.to_string().is_empty(), "{fault:?}"),
+    }
 }

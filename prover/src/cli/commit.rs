@@ -1,5 +1,6 @@
 //! Decides `zkllm commit`.
 
+use super::backend::{Chosen, Options as BackendOptions, with_backend};
 use super::{hex, load, peak_bytes};
 use crate::commit::store::Secret;
 use crate::files::{self, Readers};
@@ -13,7 +14,6 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 use std::time::Instant;
-use zkllm_kernels::Cpu;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::limits;
 
@@ -26,6 +26,8 @@ pub struct Commit {
     out: PathBuf,
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    backend: BackendOptions,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -44,7 +46,7 @@ pub struct Settings {
 
 impl Settings {
     /// Quantises a model and commits to it, with progress on stderr.
-    pub fn commit(&self, model: &Model) -> Result<(Card, Columns, Secret)> {
+    pub fn commit(&self, backend: &Chosen, model: &Model) -> Result<(Card, Columns, Secret)> {
         let chunk_log = self.chunk_log.unwrap_or(match model.shape.weights() {
             0..100_000 => 7,
             100_000..20_000_000 => 10,
@@ -59,11 +61,14 @@ impl Settings {
         let (mut card, columns) = quantise(model, &Options { chunk_log, context: self.context, ..Options::default() })?;
         let bar = ProgressBar::new(0)
             .with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);
-        let secret =
-            session::commit(&Cpu, &mut card, &columns, Blinding::new(&session::digest(&columns))?, &|done, all| {
-                bar.set_length(all as u64);
-                bar.set_position(done as u64);
-            })?;
+        let progress = |done: usize, all: usize| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        };
+        let blinding = Blinding::new(&session::digest(&columns))?;
+        let secret = with_backend!(backend, backend => {
+            session::commit(backend, &mut card, &columns, blinding, &progress)
+        })?;
         bar.finish_and_clear();
         Ok((card, columns, secret))
     }
@@ -72,8 +77,9 @@ impl Settings {
 impl Commit {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
+        let backend = self.backend.open()?;
         let model = load(&self.model)?;
-        let (card, _, secret) = self.settings.commit(&model)?;
+        let (card, _, secret) = self.settings.commit(&backend, &model)?;
         let bytes = card.to_bytes();
         files::write(&self.out.join("model.secret"), &secret.to_bytes(&card), Readers::Owner)?;
         files::write(&self.out.join("model.card"), &bytes, Readers::All)?;

@@ -1,5 +1,6 @@
 //! Decides `zkllm prove`.
 
+use super::backend::{Chosen, Options, with_backend};
 use super::generate::{answer, columns};
 use super::{MAX_BYTES, Prompt, load, peak_bytes, read_card, secret_path};
 use crate::commit::store::Secret;
@@ -13,7 +14,6 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 use std::time::Instant;
-use zkllm_kernels::Cpu;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::statement::Statement;
 
@@ -33,6 +33,8 @@ pub struct Prove {
     out: PathBuf,
     #[command(flatten)]
     prompt: Prompt,
+    #[command(flatten)]
+    backend: Options,
     /// Print one JSON object; the answer's text goes to stderr.
     #[arg(long)]
     json: bool,
@@ -40,6 +42,7 @@ pub struct Prove {
 
 impl Prove {
     pub fn run(self) -> Result<()> {
+        let backend = self.backend.open()?;
         let (card, model) = (read_card(&self.card)?, load(&self.model)?);
         let path = secret_path(&self.card, self.secret.as_ref());
         let secret =
@@ -53,16 +56,17 @@ impl Prove {
         let generate_s = start.elapsed().as_secs_f64();
         let statement = Statement::new(&card, [&prompt[..], &output].concat(), prompt.len())?;
         let start = Instant::now();
-        let receipt = receipt(&card, &columns, &secret, &statement)?;
+        let receipt = receipt(&backend, &card, &columns, &secret, &statement)?;
         let prove_s = start.elapsed().as_secs_f64();
         files::write(&self.out, &receipt, Readers::All)?;
         if self.json {
             let cores = rayon::current_num_threads();
-            let floor_s = Cost::of(&session::plan(&card, &statement)?).floor(&cost::measure(&Cpu), cores);
+            let floor_s = Cost::of(&session::plan(&card, &statement)?)
+                .floor(&with_backend!(&backend, backend => cost::measure(backend)), cores);
             println!(
                 "{}",
                 serde_json::json!({
-                    "model": card.name, "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
+                    "model": card.name, "backend": backend.name(), "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
                     "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "peak_bytes": peak_bytes(),
                 })
             );
@@ -80,7 +84,13 @@ impl Prove {
 }
 
 /// Proves with a progress bar over the plan's steps.
-pub fn receipt(card: &Card, columns: &Columns, secret: &Secret, statement: &Statement) -> Result<Vec<u8>> {
+pub fn receipt(
+    backend: &Chosen,
+    card: &Card,
+    columns: &Columns,
+    secret: &Secret,
+    statement: &Statement,
+) -> Result<Vec<u8>> {
     let plan = session::plan(card, statement)?;
     // inference, chunks, tree levels as one, products, opening, check
     let steps = plan.witness_chunks + plan.program.products.len() + 4;
@@ -88,13 +98,17 @@ pub fn receipt(card: &Card, columns: &Columns, secret: &Secret, statement: &Stat
     let bar = ProgressBar::new(steps as u64).with_style(style);
     let timings = std::cell::RefCell::new((Instant::now(), String::new()));
     let verbose = std::env::var_os("ZKLLM_TIMINGS").is_some();
-    let receipt = session::receipt(&Cpu, card, columns, secret, statement, Blinding::new(&secret.weights)?, &|step| {
+    let progress = |step: &str| {
         bar.set_message(step.to_string());
         bar.inc(1);
         if verbose {
             let (now, last) = std::mem::replace(&mut *timings.borrow_mut(), (Instant::now(), step.to_string()));
             eprintln!("{:8.2} s {last}", now.elapsed().as_secs_f64());
         }
+    };
+    let blinding = Blinding::new(&secret.weights)?;
+    let receipt = with_backend!(backend, backend => {
+        session::receipt(backend, card, columns, secret, statement, blinding, &progress)
     })?;
     bar.finish_and_clear();
     if verbose {

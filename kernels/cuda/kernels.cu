@@ -1,0 +1,7 @@
+// Decides which files are the kernels.
+#include "contract.cu"
+#include "msm.cu"
+#include "product.cu"
+#include "sums.cu"
+#include "tree.cu"
+#include "vectors.cu"

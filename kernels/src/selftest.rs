@@ -1,0 +1,79 @@
+//! Decides whether a backend computes rightly on this machine: every verb once, small, compared with the CPU's.
+
+use std::sync::Arc;
+
+use ark_ec::AffineRepr;
+use ark_ff::Field;
+
+use crate::{Backend, Block, Cpu, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck};
+
+fn elements(count: usize) -> Vec<Fr> {
+    let mut x = Fr::from(7u64);
+    let next = || {
+        x = x.square() - Fr::from(3u64);
+        x
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+fn run<S: Sumcheck>(mut sumcheck: S, challenges: &[Fr]) -> (Vec<(Fr, Fr)>, S::End) {
+    let mut messages = Vec::new();
+    for r in challenges {
+        messages.push(sumcheck.round());
+        sumcheck.bind(*r);
+    }
+    (messages, sumcheck.finish())
+}
+
+/// What the verbs give, each under its name, as bytes to compare.
+fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
+    let (rows, columns) = (5, 70);
+    let field = elements(512);
+    let integers: Vec<i64> = field[..rows * columns].iter().map(|x| x.0.0[0] as i64 >> (x.0.0[1] % 64)).collect();
+    let short: Vec<i16> = integers.iter().map(|x| *x as i16).collect();
+    let pieces: Vec<Piece> = (0..rows)
+        .map(|row| {
+            let range = row * columns..(row + 1) * columns;
+            let values = if row % 2 == 0 { Ints::I64(&integers[range]) } else { Ints::I16(&short[range]) };
+            Piece { row, column: 0, values }
+        })
+        .collect();
+    let points: Vec<G1Affine> = field[..columns].iter().map(|x| (G1Affine::generator() * x).into()).collect();
+    let vectors: Vec<&[G1Affine]> = points.chunks(14).collect();
+    let table = Arc::new(field[..20].to_vec());
+    let numbers: Vec<u32> = short.iter().map(|x| u32::from(x.unsigned_abs()) % 20).collect();
+    let block = Block {
+        offset: 0,
+        lengths: vec![rows, columns],
+        bits: vec![3, 7],
+        numerators: Numerators::One,
+        denominators: Denominators::Rows { rows: numbers.clone(), table },
+    };
+    let mut tree = backend.tree(10, vec![block]);
+    let root = tree.root();
+    let layers: Vec<_> =
+        (0..10).map(|depth| run(tree.layer(depth, &field[..depth], field[99]), &field[50..50 + depth])).collect();
+    let (a, b) = (field[..350].to_vec(), field[150..500].to_vec());
+    let eq = vec![Some(field[..3].to_vec()), None];
+    let pairs = vec![(field[..128].to_vec(), field[128..256].to_vec()); 2];
+    let bases = backend.prepare_bases(&points);
+    vec![
+        ("commit_rows", format!("{:?}", backend.commit_rows(&bases, rows + 1, &pieces))),
+        ("contract", format!("{:?}", backend.contract(Ints::I64(&integers), rows, 2, &field[..columns / 2]))),
+        ("contract_field", format!("{:?}", backend.contract_field(&field[..350], 7, 5, &field[..10]))),
+        ("contract_left", format!("{:?}", backend.contract_left(&pieces, &field[..rows], columns))),
+        ("contract_right", format!("{:?}", backend.contract_right(&pieces, &field[..columns], rows))),
+        ("combine_rows", format!("{:?}", backend.combine_rows(&vectors, &field[..vectors.len()]))),
+        ("tree", format!("{root:?} {layers:?}")),
+        ("product", format!("{:?}", run(backend.product(&[5, 70], &[3, 7], a, Some(b), eq), &field[..10]))),
+        ("pairs", format!("{:?}", run(backend.pairs(7, pairs), &field[..7]))),
+        ("histogram", format!("{:?}", backend.histogram(&numbers, 20))),
+        ("eq_table", format!("{:?}", backend.eq_table(&field[..9], 400))),
+    ]
+}
+
+/// The verbs in which `backend` differs from the CPU; none if all is well.
+pub fn differences<B: Backend>(backend: &B) -> Vec<&'static str> {
+    let pairs = results(backend).into_iter().zip(results(&Cpu));
+    pairs.filter(|(ours, cpus)| ours != cpus).map(|(ours, _)| ours.0).collect()
+}
