@@ -1,5 +1,7 @@
 //! Honest receipts verify.
 
+use zkllm_cuda_shim::Shim;
+use zkllm_kernels::cuda::Cuda;
 use zkllm_kernels::{Cpu, Reference};
 use zkllm_prover::quantise::Tiny;
 use zkllm_tests::{Case, SHAPE};
@@ -30,5 +32,8 @@ fn tiny_receipts_verify() {
 #[test]
 fn backends_make_the_same_bytes() {
     let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
-    assert!(case.receipt(&Reference, "blinding") == case.receipt(&Cpu, "blinding"));
+    let receipt = case.receipt(&Cpu, "blinding");
+    assert!(case.receipt(&Reference, "blinding") == receipt);
+    // The CUDA backend with its kernels on the CPU.
+    assert!(case.receipt(&Cuda::on(Shim::default()), "blinding") == receipt);
 }
