@@ -1,7 +1,7 @@
 //! Cheating provers: columns of anyone's choice, and everything else made of them by the real prover.
 
 use crate::Case;
-use ark_ff::{AdditiveGroup, PrimeField};
+use ark_ff::{AdditiveGroup, Field, PrimeField};
 use std::collections::VecDeque;
 use std::iter::zip;
 use zkllm_kernels::{Backend, Cpu};
@@ -340,7 +340,8 @@ impl<'a> Forgery<'a> {
             if !holds {
                 broken.push(lookup.name.clone());
             }
-            leaves.push(Leaves::Tuples(tuples));
+            let numerator = |(inside, tuple): (bool, _)| (inside.then_some(Fr::ONE), tuple);
+            leaves.push(Leaves::Tuples(tuples.into_iter().map(numerator).collect()));
         }
         for zero in &program.zeros {
             let lengths = program.lengths(&zero.axes);

@@ -1,8 +1,11 @@
 //! What a reviewer will try: false statements, wrong values with everything else to match, messages moved about.
 
+use ark_bls12_381::Fr;
+use ark_ff::{AdditiveGroup, Field};
 use std::sync::OnceLock;
 use zkllm_kernels::Cpu;
 use zkllm_prover::infer::{Columns, Ints};
+use zkllm_prover::prove::Leaves;
 use zkllm_prover::quantise::{Tiny, tiny};
 use zkllm_prover::session;
 use zkllm_tests::channels::Recorder;
@@ -133,6 +136,39 @@ fn multiplicities_do_not_balance_wrong_lookups() {
         forgery.add(counts, row + 1, -shift);
         assert_eq!(forgery.verdict().0, Err(Refusal::LedgerValue));
     }
+}
+
+/// A value of `swish` one too high, and the leaves of a prover who hides it in the tree, where all fractions sum to 0.
+fn hidden(hide: impl Fn(&mut (Option<Fr>, [Fr; 3]), [Fr; 3])) -> Result<(), Refusal> {
+    let case = case();
+    let column = case.column("swish");
+    let lookup = case.plan.program.lookups.iter().position(|lookup| lookup.name == "swish").expect("a lookup");
+    let mut forgery = Forgery::new(case);
+    forgery.add(column, 0, 1);
+    forgery.infer(&[column]);
+    let (mut leaves, broken) = forgery.leaves();
+    assert_eq!(broken, ["swish"]);
+    let Leaves::Tuples(tuples) = &mut leaves[lookup] else { panic!("the lookup was changed") };
+    let mut right = tuples[0].1;
+    right[1] -= Fr::ONE;
+    hide(&mut tuples[0], right);
+    if tuples[0].1 == right {
+        let table = case.plan.program.lookups[lookup].table;
+        let counts = case.column(&format!("multiplicity{table}"));
+        let row = case.trace.lookups[lookup][0] as usize;
+        forgery.add(counts, row, 1);
+    }
+    forgery.attempt(leaves, true).1
+}
+
+#[test]
+fn a_lookup_that_is_not_counted_is_refused() {
+    assert_eq!(hidden(|(numerator, _), _| *numerator = Some(Fr::ZERO)), Err(Refusal::LedgerValue));
+}
+
+#[test]
+fn a_lookup_of_another_value_than_the_column_s_is_refused() {
+    assert_eq!(hidden(|(_, tuple), right| *tuple = right), Err(Refusal::LedgerValue));
 }
 
 #[test]

@@ -38,9 +38,9 @@ pub struct Witness<'a> {
 pub enum Leaves {
     /// Row numbers, all in the table.
     Rows(Vec<u32>),
-    /// Tuples that need not be in the table, and whether the lookup has that index: the business of cheating provers, who
-    /// look up what is not there and fill the padding.
-    Tuples(Vec<(bool, [Fr; 3])>),
+    /// Tuples that need not be in the table, with the numerator of each, none where the lookup has no such index: the business
+    /// of cheating provers, who look up what is not there, do not count it, and fill the padding.
+    Tuples(Vec<(Option<Fr>, [Fr; 3])>),
 }
 
 /// What a proof is about: the card and statement, their plan, and the model's committed chunks.

@@ -27,12 +27,12 @@ pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) ->
                     Leaves::Rows(rows) if !lookup.causal => (Numerators::One, Denominators::Rows { rows, table }),
                     Leaves::Rows(rows) => masked(lengths[lengths.len() - 1], rows.len(), |at| table[rows[at] as usize]),
                     Leaves::Tuples(tuples) => {
-                        // 1 / d where there is an index, else 0 / (1 + what the padding holds).
+                        // n / d where there is an index, else 0 / (1 + what the padding holds).
                         let (base, powers) = (challenges.base(lookup.table), challenges.powers());
-                        let numerators = tuples.iter().map(|(exists, _)| Fr::from(*exists)).collect();
-                        let value = |(exists, tuple): &(bool, [Fr; 3])| {
+                        let numerators = tuples.iter().map(|(numerator, _)| numerator.unwrap_or(Fr::ZERO)).collect();
+                        let value = |(numerator, tuple): &(Option<Fr>, [Fr; 3])| {
                             let entries = tuple.iter().zip(powers).map(|(entry, power)| *entry * power).sum::<Fr>();
-                            entries + if *exists { base } else { Fr::ONE }
+                            entries + if numerator.is_some() { base } else { Fr::ONE }
                         };
                         (Numerators::Values(numerators), Denominators::Values(tuples.iter().map(value).collect()))
                     }
