@@ -43,7 +43,7 @@ if [ ! -s "$report" ] || [ -n "$(find kernels/cuda tools/cuda-check.sh -newer "$
     rm -f "$report"
     export -f compile
     export out
-# shellcheck disable=SC2016 # The inner shell expands it.
+    # shellcheck disable=SC2016 # The inner shell expands it.
     find kernels/cuda -name '*.cu' ! -name kernels.cu -print0 | xargs -0 -n 1 -P "$(nproc)" bash -c 'compile "$0"'
     sort "$out"/*.txt >"$report.part"
     mv "$report.part" "$report"

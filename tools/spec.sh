@@ -28,7 +28,7 @@ say "constants of the opening"
 run constants 8
 
 say "wire grammar"
-if ! command -v node npm >/dev/null; then tools/apt.sh nodejs npm; fi
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then tools/apt.sh nodejs npm; fi
 kaitai=target/kaitai
 mkdir -p $kaitai/parsers
 npm install --prefix $kaitai --silent --no-audit --no-fund --no-save kaitai-struct-compiler@0.11.0 yaml@2.8.1

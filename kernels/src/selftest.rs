@@ -1,11 +1,11 @@
-//! Decides whether a backend computes rightly on this machine: every verb once, small, compared with the CPU's.
+//! Decides whether a backend computes rightly on this machine: every verb once, small, compared with the reference's.
 
 use std::sync::Arc;
 
 use ark_ec::AffineRepr;
 use ark_ff::Field;
 
-use crate::{Backend, Block, Cpu, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck};
+use crate::{Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Reference, Sumcheck};
 
 fn elements(count: usize) -> Vec<Fr> {
     let mut x = Fr::from(7u64);
@@ -72,8 +72,8 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The verbs in which `backend` differs from the CPU; none if all is well.
+/// The verbs in which `backend` differs from [`Reference`]; none if all is well.
 pub fn differences<B: Backend>(backend: &B) -> Vec<&'static str> {
-    let pairs = results(backend).into_iter().zip(results(&Cpu));
-    pairs.filter(|(ours, cpus)| ours != cpus).map(|(ours, _)| ours.0).collect()
+    let pairs = results(backend).into_iter().zip(results(&Reference));
+    pairs.filter(|(ours, right)| ours != right).map(|(ours, _)| ours.0).collect()
 }

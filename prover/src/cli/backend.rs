@@ -8,7 +8,7 @@ use zkllm_kernels::selftest::differences;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
+enum Choice {
     /// The GPU if there is one that passes its self-test, else the CPU; says on stderr which and why.
     Auto,
     /// The CPU.
@@ -42,41 +42,33 @@ macro_rules! with_backend {
 pub(super) use with_backend;
 
 impl Options {
-    /// The chosen backend.
+    /// The chosen backend; a GPU has passed its self-test.
     pub fn open(&self) -> Result<Chosen> {
-        self.choice.open()
-    }
-}
-
-impl Choice {
-    /// The chosen backend.
-    pub fn open(self) -> Result<Chosen> {
-        let why = match self {
-            Choice::Cpu => return Ok(Chosen::Cpu(Cpu)),
-            Choice::Auto | Choice::Cuda => match gpu() {
-                Ok(cuda) => {
-                    if self == Choice::Auto {
-                        eprintln!("backend: cuda ({})", cuda.device().name());
-                    }
-                    return Ok(Chosen::Cuda(cuda));
-                }
-                Err(error) => error,
-            },
-        };
-        if self == Choice::Cuda {
-            bail!("--backend cuda: {why:#}; --backend cpu needs no GPU");
+        if self.choice == Choice::Cpu {
+            return Ok(Chosen::Cpu(Cpu));
         }
-        eprintln!("backend: cpu ({why:#})");
-        Ok(Chosen::Cpu(Cpu))
+        match (gpu(), self.choice) {
+            (Ok(cuda), choice) => {
+                if choice == Choice::Auto {
+                    eprintln!("backend: cuda ({})", cuda.device().name());
+                }
+                Ok(Chosen::Cuda(cuda))
+            }
+            (Err(why), Choice::Cuda) => bail!("--backend cuda: {why:#}; --backend cpu needs no GPU"),
+            (Err(why), _) => {
+                eprintln!("backend: cpu ({why:#})");
+                Ok(Chosen::Cpu(Cpu))
+            }
+        }
     }
 }
 
 /// The GPU, if it can be used and computes rightly.
-pub fn gpu() -> Result<Cuda<Gpu>> {
+fn gpu() -> Result<Cuda<Gpu>> {
     let cuda = Cuda::open()?;
     let wrong = catch(|| differences(&cuda))?;
     if !wrong.is_empty() {
-        bail!("the GPU does not compute what the CPU does, in {}: report this as a bug", wrong.join(", "));
+        bail!("the GPU computes wrongly, in {}: report this as a bug", wrong.join(", "));
     }
     Ok(cuda)
 }

@@ -13,7 +13,7 @@ use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Program};
 use zkllm_verifier::receipt::Receipt;
 use zkllm_verifier::statement::Statement;
-use zkllm_verifier::verify::verify_with;
+use zkllm_verifier::verify_with;
 
 #[derive(Args)]
 pub struct Inspect {

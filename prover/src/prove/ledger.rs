@@ -5,6 +5,7 @@ use ark_bls12_381::{Fr, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field};
 use std::iter::zip;
+use zkllm_verifier::channel::Ask;
 use zkllm_verifier::dory::LedgerGenerators;
 use zkllm_verifier::groups::G1;
 use zkllm_verifier::ledger::{Form, Gate, Row, WIDTH, lagrange};
@@ -47,7 +48,7 @@ impl Secrets {
             let mut row = [Fr::ZERO; WIDTH];
             row[..chunk.len()].copy_from_slice(chunk);
             let s = blinding.scalar();
-            points.push(self.point(&row, s));
+            points.push(self.commitment(&row, s));
             self.slots.push(row);
             self.blindings.push(s);
         }
@@ -81,15 +82,44 @@ impl Secrets {
         masks
     }
 
+    /// The scalar asked for, if it is one of the ledger's.
+    pub fn scalar(&self, ask: Ask<'_>) -> Option<Fr> {
+        Some(match ask {
+            Ask::GateLeft { z, .. } => self.gate_value(0, z),
+            Ask::GateRight { z, .. } => self.gate_value(1, z),
+            Ask::SchnorrResponse { slot, challenge } => self.schnorr_response(slot, challenge),
+            Ask::SchnorrBlinding { challenge } => self.schnorr_blinding(challenge),
+            Ask::SchnorrValueBlinding { challenge } => self.schnorr_value_blinding(challenge),
+            _ => return None,
+        })
+    }
+
+    /// The point asked for, if it is one of those that close the ledger.
+    pub fn point(&mut self, ask: Ask<'_>, blinding: &mut Blinding) -> Option<G1> {
+        Some(match ask {
+            Ask::CrossLeft { rows, previous } => {
+                self.fold(previous);
+                self.cross(0, rows, blinding)
+            }
+            Ask::CrossRight { rows, .. } => self.cross(1, rows, blinding),
+            Ask::SchnorrSlots { previous } => {
+                self.fold(previous);
+                self.schnorr_slots(blinding)
+            }
+            Ask::SchnorrValue { row } => self.schnorr_value(row),
+            _ => return None,
+        })
+    }
+
     /// `f(z)` or `g(z)`.
-    pub fn gate_value(&self, side: usize, z: Fr) -> Fr {
+    fn gate_value(&self, side: usize, z: Fr) -> Fr {
         let values = &self.gates[side];
         lagrange(values.len() - 1, z)
             .map_or(Fr::ZERO, |weights| zip(weights, values).map(|(weight, value)| weight * value).sum())
     }
 
     /// Folds with the challenge of the last round, once.
-    pub fn fold(&mut self, previous: Option<Fr>) {
+    fn fold(&mut self, previous: Option<Fr>) {
         let Some(x) = previous else {
             let size = self.slots.len().next_power_of_two();
             self.slots.resize(size, [Fr::ZERO; WIDTH]);
@@ -115,7 +145,7 @@ impl Secrets {
     }
 
     /// The commitment to `sum <l_i, w_i'>` (side 0) or `sum <l_i', w_i>` (side 1).
-    pub fn cross(&mut self, side: usize, rows: &[Row], blinding: &mut Blinding) -> G1 {
+    fn cross(&mut self, side: usize, rows: &[Row], blinding: &mut Blinding) -> G1 {
         let half = rows.len() / 2;
         let (rows, slots) =
             if side == 0 { (&rows[..half], &self.slots[half..]) } else { (&rows[half..], &self.slots[..half]) };
@@ -125,33 +155,33 @@ impl Secrets {
     }
 
     /// The Schnorr proof's first point.
-    pub fn schnorr_slots(&mut self, blinding: &mut Blinding) -> G1 {
+    fn schnorr_slots(&mut self, blinding: &mut Blinding) -> G1 {
         self.nonces = (std::array::from_fn(|_| blinding.scalar()), blinding.scalar(), blinding.scalar());
-        self.point(&self.nonces.0, self.nonces.1)
+        self.commitment(&self.nonces.0, self.nonces.1)
     }
 
     /// Its second point.
-    pub fn schnorr_value(&self, row: &Row) -> G1 {
+    fn schnorr_value(&self, row: &Row) -> G1 {
         let value: Fr = zip(row, &self.nonces.0).map(|(l, d)| *l * d).sum();
         self.value_point(value, self.nonces.2)
     }
 
     /// Its responses.
-    pub fn schnorr_response(&self, slot: usize, challenge: Fr) -> Fr {
+    fn schnorr_response(&self, slot: usize, challenge: Fr) -> Fr {
         self.nonces.0[slot] + challenge * self.slots[0][slot]
     }
 
     /// The response for the entry's blinding.
-    pub fn schnorr_blinding(&self, challenge: Fr) -> Fr {
+    fn schnorr_blinding(&self, challenge: Fr) -> Fr {
         self.nonces.1 + challenge * self.blindings[0]
     }
 
     /// The response for the value's blinding.
-    pub fn schnorr_value_blinding(&self, challenge: Fr) -> Fr {
+    fn schnorr_value_blinding(&self, challenge: Fr) -> Fr {
         self.nonces.2 + challenge * self.value_blinding
     }
 
-    fn point(&self, row: &Row, s: Fr) -> G1 {
+    fn commitment(&self, row: &Row, s: Fr) -> G1 {
         let bases = [&self.generators.g[..], &[self.generators.h]].concat();
         let scalars = [&row[..], &[s]].concat();
         G1Projective::msm_unchecked(&bases, &scalars).into_affine()

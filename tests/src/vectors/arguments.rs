@@ -69,31 +69,16 @@ impl Channel for Writer {
     }
     fn scalar(&mut self, ask: Ask<'_>) -> Result<Fr, Refusal> {
         let scalar = match ask {
-            Ask::GateLeft { z, .. } => self.secrets.gate_value(0, z),
-            Ask::GateRight { z, .. } => self.secrets.gate_value(1, z),
-            Ask::SchnorrResponse { slot, challenge } => self.secrets.schnorr_response(slot, challenge),
-            Ask::SchnorrBlinding { challenge } => self.secrets.schnorr_blinding(challenge),
-            Ask::SchnorrValueBlinding { challenge } => self.secrets.schnorr_value_blinding(challenge),
             Ask::Dory(ask) => self.dory().scalar(ask),
-            other => unreachable!("no scalar answers {other:?}"),
+            _ => self.secrets.scalar(ask).expect("a scalar of the ledger"),
         };
         self.send("scalar", &groups::write_scalar(&scalar));
         Ok(scalar)
     }
     fn g1(&mut self, ask: Ask<'_>) -> Result<G1, Refusal> {
         let point = match ask {
-            Ask::CrossLeft { rows, previous } => {
-                self.secrets.fold(previous);
-                self.secrets.cross(0, rows, &mut self.blinding)
-            }
-            Ask::CrossRight { rows, .. } => self.secrets.cross(1, rows, &mut self.blinding),
-            Ask::SchnorrSlots { previous } => {
-                self.secrets.fold(previous);
-                self.secrets.schnorr_slots(&mut self.blinding)
-            }
-            Ask::SchnorrValue { row } => self.secrets.schnorr_value(row),
             Ask::Dory(ask) => self.dory().g1(ask),
-            other => unreachable!("no point answers {other:?}"),
+            _ => self.secrets.point(ask, &mut self.blinding).expect("a point of the ledger"),
         };
         self.send("g1", &groups::write_g1(&point));
         Ok(point)
