@@ -277,11 +277,15 @@ impl<'a> Forgery<'a> {
         } else {
             let pair = &lookup.axes[lookup.axes.len().saturating_sub(2)..];
             let acausal = lookup.causal && !exists(program, pair, true, &index[index.len() - 2..]);
+            let scores = |product: usize| matches!(program.products[product].kind, ProductKind::Scores(_));
             let follows = |term: &&Term| {
-                zip(&lookup.axes, index).all(|(axis, &at)| {
-                    let beyond = at >= program.axes[*axis].length || (acausal && pair.contains(axis));
-                    !beyond || (term.index.contains(&Index::At(*axis)) && !matches!(term.source, Source::Below(_)))
-                })
+                // Scores are summed for their causal pairs only.
+                let summed = !matches!(term.source, Source::Product(product) if acausal && scores(product));
+                summed
+                    && zip(&lookup.axes, index).all(|(axis, &at)| {
+                        let beyond = at >= program.axes[*axis].length || (acausal && pair.contains(axis));
+                        !beyond || (term.index.contains(&Index::At(*axis)) && !matches!(term.source, Source::Below(_)))
+                    })
             };
             let rest = |sum: &Sum| Sum { constant: 0, terms: sum.terms.iter().filter(follows).cloned().collect() };
             lookup_values(
