@@ -1,5 +1,7 @@
 //! Channels around channels: what they say can be changed, counted, or answered with known challenges.
 
+use zkllm_kernels::Cpu;
+use zkllm_prover::prove::Prover;
 use zkllm_verifier::channel::{Ask, Channel};
 use zkllm_verifier::groups::{G1, G2, Gt};
 use zkllm_verifier::{Fr, Refusal};
@@ -97,5 +99,55 @@ impl<C: Channel> Channel for Recorder<C> {
             self.note(48, ask);
         }
         self.channel.entries(ask, slots)
+    }
+}
+
+/// Is told the prover, the last challenge and the question, and may change the answer before it is committed and sent.
+pub trait Lie: FnMut(&mut Prover<'_, Cpu>, Fr, Ask<'_>, &mut [Fr]) {}
+
+impl<F: FnMut(&mut Prover<'_, Cpu>, Fr, Ask<'_>, &mut [Fr])> Lie for F {}
+
+/// The real prover, but for its slots and scalars.
+pub struct Liar<'a, L> {
+    /// The prover, who believes what it was made to say.
+    pub prover: Prover<'a, Cpu>,
+    lie: L,
+    last: Fr,
+}
+
+impl<'a, L: Lie> Liar<'a, L> {
+    /// A prover with a lie.
+    pub fn new(prover: Prover<'a, Cpu>, lie: L) -> Self {
+        Self { prover, lie, last: Fr::from(0u64) }
+    }
+}
+
+impl<L: Lie> Channel for Liar<'_, L> {
+    fn absorb(&mut self, label: &'static str, bytes: &[u8]) {
+        self.prover.absorb(label, bytes);
+    }
+    fn challenge(&mut self, label: &'static str) -> Fr {
+        self.last = self.prover.challenge(label);
+        self.last
+    }
+    fn scalar(&mut self, ask: Ask<'_>) -> Result<Fr, Refusal> {
+        let mut answer = [self.prover.number(ask)];
+        (self.lie)(&mut self.prover, self.last, ask, &mut answer);
+        Ok(self.prover.say(answer[0]))
+    }
+    fn g1(&mut self, ask: Ask<'_>) -> Result<G1, Refusal> {
+        (self.lie)(&mut self.prover, self.last, ask, &mut []);
+        self.prover.g1(ask)
+    }
+    fn g2(&mut self, ask: Ask<'_>) -> Result<G2, Refusal> {
+        self.prover.g2(ask)
+    }
+    fn gt(&mut self, ask: Ask<'_>) -> Result<Gt, Refusal> {
+        self.prover.gt(ask)
+    }
+    fn entries(&mut self, ask: Ask<'_>, _: usize) -> Result<Vec<G1>, Refusal> {
+        let mut answer = self.prover.slots(ask);
+        (self.lie)(&mut self.prover, self.last, ask, &mut answer);
+        Ok(self.prover.commit(&answer))
     }
 }

@@ -1,6 +1,7 @@
 //! Cheating provers: columns of anyone's choice, and everything else made of them by the real prover.
 
 use crate::Case;
+use crate::channels::{Liar, Lie};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
 use std::collections::VecDeque;
 use std::iter::zip;
@@ -386,26 +387,45 @@ impl<'a> Forgery<'a> {
     /// What the real prover makes of `leaves`, and what the verifier says of it; without support claims on either side if
     /// not `supports`.
     pub fn attempt(&self, leaves: Vec<Leaves>, supports: bool) -> (Vec<u8>, Result<(), Refusal>) {
-        let subject = Subject { card: &self.card, statement: &self.statement, plan: &self.own, model: &self.model };
-        let witness = Witness { columns: self.cells.iter().map(view).collect(), leaves };
-        let parts = chunks(&self.own, &witness.columns);
-        let (backend, generators) = (Cpu, self.case.generators());
-        let transcript = || transcript(&self.card, &self.statement);
-        let blinding = Blinding::seeded(b"cheat");
-        let mut prover = Prover::new(&backend, generators, &subject, witness, &parts, transcript(), blinding, &|_| {});
-        let setup = Setup::shipped(self.plan.chunk_log).expect("constants");
         if supports {
-            let _ = drive(&self.plan, &self.card, &setup, &mut prover);
-            let receipt = Receipt::to_bytes(&self.card, &self.statement, &prover.finish().0);
-            let verdict = verify(&self.card.to_bytes(), &receipt).map(|_| ());
+            let (receipt, verdict, _) = self.lie(leaves, |_, _, _, _| ());
             return (receipt, verdict);
         }
-        let _ = drive_without_supports(&self.plan, &self.card, &setup, &mut prover);
-        let proof = prover.finish().0;
-        let mut reader = Reader::new(&proof, transcript());
+        let setup = Setup::shipped(self.plan.chunk_log).expect("constants");
+        let run = |channel: &mut Liar<'_, _>| drive_without_supports(&self.plan, &self.card, &setup, channel);
+        let (proof, _) = self.prove(leaves, |_, _, _, _| (), run);
+        let mut reader = Reader::new(&proof, transcript(&self.card, &self.statement));
         let verdict =
             drive_without_supports(&self.plan, &self.card, &setup, &mut reader).and_then(|()| reader.finish());
         (proof, verdict)
+    }
+
+    /// What the real prover makes of `leaves` when it tells a `lie`, what the verifier says of it, and the names of the
+    /// ledger's zeros and gates that do not hold.
+    pub fn lie<L: Lie>(&self, leaves: Vec<Leaves>, lie: L) -> (Vec<u8>, Result<(), Refusal>, Vec<&'static str>) {
+        let setup = Setup::shipped(self.plan.chunk_log).expect("constants");
+        let run = |channel: &mut Liar<'_, L>| drive(&self.plan, &self.card, &setup, channel);
+        let (proof, mistakes) = self.prove(leaves, lie, run);
+        let receipt = Receipt::to_bytes(&self.card, &self.statement, &proof);
+        let verdict = verify(&self.card.to_bytes(), &receipt).map(|_| ());
+        (receipt, verdict, mistakes)
+    }
+
+    fn prove<L: Lie>(
+        &self,
+        leaves: Vec<Leaves>,
+        lie: L,
+        run: impl FnOnce(&mut Liar<'_, L>) -> Result<(), Refusal>,
+    ) -> (Vec<u8>, Vec<&'static str>) {
+        let subject = Subject { card: &self.card, statement: &self.statement, plan: &self.own, model: &self.model };
+        let witness = self.witness(leaves);
+        let parts = chunks(&self.own, &witness.columns);
+        let (transcript, blinding) = (transcript(&self.card, &self.statement), Blinding::seeded(b"cheat"));
+        let generators = self.case.generators();
+        let prover = Prover::new(&Cpu, generators, &subject, witness, &parts, transcript, blinding, &|_| {});
+        let mut channel = Liar::new(prover, lie);
+        let _ = run(&mut channel);
+        channel.prover.finish()
     }
 
     /// A receipt, what the verifier says of it, and the names of the statements that do not hold.

@@ -1,20 +1,21 @@
 //! What a reviewer will try: false statements, wrong values with everything else to match, messages moved about.
 
 use ark_bls12_381::Fr;
-use ark_ff::{AdditiveGroup, Field};
+use ark_ec::{AffineRepr, PrimeGroup};
+use std::collections::HashSet;
 use std::sync::OnceLock;
 use zkllm_kernels::Cpu;
 use zkllm_prover::infer::{Columns, Ints};
-use zkllm_prover::prove::Leaves;
 use zkllm_prover::quantise::{Tiny, tiny};
 use zkllm_prover::session;
 use zkllm_tests::channels::Recorder;
 use zkllm_tests::forge::Forgery;
 use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::card::Card;
-use zkllm_verifier::channel::Reader;
+use zkllm_verifier::channel::{Ask, Channel, Reader};
 use zkllm_verifier::dory::Setup;
 use zkllm_verifier::drive::{drive, transcript};
+use zkllm_verifier::groups::{G1, G2, Gt, write_g1, write_g2, write_gt, write_scalar};
 use zkllm_verifier::receipt::Receipt;
 use zkllm_verifier::statement::Statement;
 use zkllm_verifier::{Refusal, verify};
@@ -138,39 +139,6 @@ fn multiplicities_do_not_balance_wrong_lookups() {
     }
 }
 
-/// A value of `swish` one too high, and the leaves of a prover who hides it in the tree, where all fractions sum to 0.
-fn hidden(hide: impl Fn(&mut (Option<Fr>, [Fr; 3]), [Fr; 3])) -> Result<(), Refusal> {
-    let case = case();
-    let column = case.column("swish");
-    let lookup = case.plan.program.lookups.iter().position(|lookup| lookup.name == "swish").expect("a lookup");
-    let mut forgery = Forgery::new(case);
-    forgery.add(column, 0, 1);
-    forgery.infer(&[column]);
-    let (mut leaves, broken) = forgery.leaves();
-    assert_eq!(broken, ["swish"]);
-    let Leaves::Tuples(tuples) = &mut leaves[lookup] else { panic!("the lookup was changed") };
-    let mut right = tuples[0].1;
-    right[1] -= Fr::ONE;
-    hide(&mut tuples[0], right);
-    if tuples[0].1 == right {
-        let table = case.plan.program.lookups[lookup].table;
-        let counts = case.column(&format!("multiplicity{table}"));
-        let row = case.trace.lookups[lookup][0] as usize;
-        forgery.add(counts, row, 1);
-    }
-    forgery.attempt(leaves, true).1
-}
-
-#[test]
-fn a_lookup_that_is_not_counted_is_refused() {
-    assert_eq!(hidden(|(numerator, _), _| *numerator = Some(Fr::ZERO)), Err(Refusal::LedgerValue));
-}
-
-#[test]
-fn a_lookup_of_another_value_than_the_column_s_is_refused() {
-    assert_eq!(hidden(|(_, tuple), right| *tuple = right), Err(Refusal::LedgerValue));
-}
-
 #[test]
 fn another_statement_or_card_is_refused() {
     let (case, receipt) = (case(), receipt());
@@ -201,6 +169,49 @@ fn another_statement_or_card_is_refused() {
     for card in [Card { name: "other".into(), ..case.card.clone() }, Card { tokenizer: [9; 32], ..case.card.clone() }] {
         assert!(verify(&card.to_bytes(), &Receipt::to_bytes(&card, &case.statement, proof)).is_err());
     }
+    // A chunk of the model without a commitment, or a commitment without a chunk.
+    let commitments = &case.card.commitments;
+    for commitments in [commitments[1..].to_vec(), [&commitments[..1], commitments].concat()] {
+        let card = Card { commitments, ..case.card.clone() };
+        let receipt = Receipt::to_bytes(&card, &case.statement, proof);
+        assert_eq!(verify(&card.to_bytes(), &receipt), Err(Refusal::BadCard));
+    }
+}
+
+/// Who knows challenges before saying what they test proves anything; see `frozen.rs`.
+#[test]
+fn challenges_depend_on_the_card_the_statement_and_every_message() {
+    let Case { card, statement, .. } = case();
+    let (tokens, prompt) = (statement.tokens(), statement.prompt_length());
+    let mut statements =
+        vec![Statement::new(card, tokens.to_vec(), prompt - 1), Statement::new(card, tokens[1..].into(), prompt)];
+    for at in 0..tokens.len() {
+        let mut other = tokens.to_vec();
+        other[at] = (other[at] + 1) % card.vocabulary;
+        statements.push(Statement::new(card, other, prompt));
+    }
+    let mut first = vec![transcript(card, statement).challenge("first")];
+    first.extend(
+        statements.iter().map(|other| transcript(card, other.as_ref().expect("a statement")).challenge("first")),
+    );
+    let mut cards = vec![Card { name: "other".into(), ..card.clone() }, Card { tokenizer: [9; 32], ..card.clone() }];
+    cards.push(Card { commitments: vec![[0; 288]; card.commitments.len()], ..card.clone() });
+    first.extend(cards.iter().map(|card| transcript(card, statement).challenge("first")));
+
+    let ask = Ask::Chunk(0);
+    let mut after = |message: &[u8], read: fn(&mut Reader<'_>, Ask<'_>) -> bool| {
+        let mut reader = Reader::new(message, transcript(card, statement));
+        assert!(read(&mut reader, ask));
+        first.push(reader.challenge("first"));
+    };
+    for scalar in [Fr::from(1), Fr::from(2)] {
+        after(&write_scalar(&scalar), |reader, ask| reader.scalar(ask).is_ok());
+        after(&write_g1(&(G1::generator() * scalar).into()), |reader, ask| reader.g1(ask).is_ok());
+        after(&write_g2(&(G2::generator() * scalar).into()), |reader, ask| reader.g2(ask).is_ok());
+        after(&write_gt(&(Gt::generator() * scalar)), |reader, ask| reader.gt(ask).is_ok());
+    }
+    let different: HashSet<Fr> = first.iter().copied().collect();
+    assert_eq!(different.len(), first.len());
 }
 
 #[test]

@@ -65,8 +65,8 @@ impl<C: Channel> Driver<'_, C> {
             // p0 q1 = c, q0 (p1 + lambda q1) = value - c
             let end = self.ledger.slots(self.channel, Ask::End { of, point: &r }, 5)?;
             let [p0, p1, q0, q1, c] = end.as_slice() else { return Err(Refusal::LedgerValue) };
-            self.ledger.gate("tlookup.level", p0.clone(), q1.clone(), c.clone());
-            self.ledger.gate("tlookup.level", q0.clone(), p1.clone().plus(lambda, q1), value.plus(-Fr::ONE, c));
+            self.ledger.gate("tlookup.left", p0.clone(), q1.clone(), c.clone());
+            self.ledger.gate("tlookup.right", q0.clone(), p1.clone().plus(lambda, q1), value.plus(-Fr::ONE, c));
             // The two children become one claim at (r, mu).
             let mu = self.channel.challenge("tlookup.mu");
             let mix = |zero: &Form, one: &Form| zero.clone().times(Fr::ONE - mu).plus(mu, one);

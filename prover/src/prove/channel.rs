@@ -18,7 +18,7 @@ use zkllm_verifier::arith::mle;
 use zkllm_verifier::channel::{Ask, Channel, Sumcheck};
 use zkllm_verifier::einsum::ProductClaim;
 use zkllm_verifier::groups::{self, G1, G2, Gt};
-use zkllm_verifier::ledger::Gate;
+use zkllm_verifier::ledger::{Form, Gate};
 use zkllm_verifier::program::ProductKind;
 use zkllm_verifier::tlookup::Challenges;
 use zkllm_verifier::transcript::Transcript;
@@ -118,8 +118,33 @@ impl<'a, B: Backend> Prover<'a, B> {
         point
     }
 
-    /// The slots' values.
-    fn slots(&mut self, ask: Ask<'_>) -> Vec<Fr> {
+    /// The value of a form over the slots so far.
+    pub fn value(&self, form: &Form) -> Fr {
+        self.secrets.value(form)
+    }
+
+    /// Sends entries with `values` in their slots.
+    pub fn commit(&mut self, values: &[Fr]) -> Vec<G1> {
+        let points = self.secrets.commit(values, &mut self.blinding);
+        points.into_iter().map(|point| self.send_g1(point)).collect()
+    }
+
+    /// The scalar asked for; [`Prover::say`] sends it.
+    pub fn number(&mut self, ask: Ask<'_>) -> Fr {
+        match ask {
+            Ask::Dory(ask) => self.dory().scalar(ask),
+            _ => self.secrets.scalar(ask).unwrap_or(Fr::ZERO),
+        }
+    }
+
+    /// Sends a scalar.
+    pub fn say(&mut self, scalar: Fr) -> Fr {
+        self.send("scalar", &groups::write_scalar(&scalar));
+        scalar
+    }
+
+    /// The slots' values; [`Prover::commit`] sends them.
+    pub fn slots(&mut self, ask: Ask<'_>) -> Vec<Fr> {
         match ask {
             Ask::Root { alpha, beta } => {
                 (self.progress)("tlookup");
@@ -302,12 +327,8 @@ impl<B: Backend> Channel for Prover<'_, B> {
     }
 
     fn scalar(&mut self, ask: Ask<'_>) -> Result<Fr, Refusal> {
-        let scalar = match ask {
-            Ask::Dory(ask) => self.dory().scalar(ask),
-            _ => self.secrets.scalar(ask).unwrap_or(Fr::ZERO),
-        };
-        self.send("scalar", &groups::write_scalar(&scalar));
-        Ok(scalar)
+        let scalar = self.number(ask);
+        Ok(self.say(scalar))
     }
 
     fn g1(&mut self, ask: Ask<'_>) -> Result<G1, Refusal> {
@@ -349,7 +370,6 @@ impl<B: Backend> Channel for Prover<'_, B> {
     fn entries(&mut self, ask: Ask<'_>, slots: usize) -> Result<Vec<G1>, Refusal> {
         let values = self.slots(ask);
         debug_assert_eq!(values.len(), slots, "{ask:?}");
-        let points = self.secrets.commit(&values, &mut self.blinding);
-        Ok(points.into_iter().map(|point| self.send_g1(point)).collect())
+        Ok(self.commit(&values))
     }
 }

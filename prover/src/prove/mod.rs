@@ -35,6 +35,7 @@ pub struct Witness<'a> {
 }
 
 /// What a lookup looks up.
+#[derive(Clone)]
 pub enum Leaves {
     /// Row numbers, all in the table.
     Rows(Vec<u32>),
