@@ -22,6 +22,7 @@ demo-tiny: ## the same with the small model that is in the repository; needs no 
 	@tools/demo.sh --tiny
 
 test: ## every test that takes minutes; one profile, so that the demo builds nothing twice
+	@tools/setup.sh --test
 	@tools/spec.sh --fast
 	$(CARGO) test --release --workspace
 	@$(MAKE) cuda-check web-test-fast

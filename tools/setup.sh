@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sees to it that the tools the build needs are there: Rust, a linker, make, and Python with pip for the demo's model.
-# Usage: tools/setup.sh [--demo]
+# For tests also two drivers that do on the CPU what a GPU does: lavapipe (Vulkan) and llvmpipe (OpenGL).
+# Usage: tools/setup.sh [--demo | --test]
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
@@ -13,5 +14,8 @@ command -v make >/dev/null || need+=(make)
 command -v python3 >/dev/null || need+=(python3)
 if [ "${1:-}" = --demo ]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
+fi
+if [ "${1:-}" = --test ] && command -v apt-get >/dev/null; then
+    need+=(libvulkan1 mesa-vulkan-drivers libegl1 libgl1-mesa-dri)
 fi
 [ ${#need[@]} -eq 0 ] || "$here/apt.sh" "${need[@]}"

@@ -1,129 +1,242 @@
-//! Decides what the CUDA backend is: every verb by kernels, over any [`Device`].
+//! Decides how an NVIDIA GPU is used: the driver loaded at run time, one context, everything in order on one stream.
 //!
-//! The kernels are in `kernels/cuda/`. What a device is, is a trait with one implementation for NVIDIA's driver and, in
-//! tests, one for this machine's own processor: so all of the code here runs without a GPU too.
+//! The kernels are in `kernels/cuda/`.
 
-pub mod array;
-mod device;
-mod gpu;
 mod image;
-mod msm;
-mod product;
-mod runs;
-mod sums;
-mod tree;
-mod walk;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::ffi::{CString, c_void};
+use std::panic::catch_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ark_bls12_381::{Fr, G1Affine};
-use ark_ff::One;
+use cudarc::driver::sys::CUmemPool_attribute_enum as PoolAttribute;
+use cudarc::driver::{CudaContext, DriverError, result, sys};
 
-use crate::cpu::axes::Axes;
-use crate::{Backend, Block, Ints, Piece};
-use array::{Array, launch};
-pub use device::{Argument, BLOCK, Device, Fault, catch};
-pub use gpu::Gpu;
+use crate::device::{Argument, BLOCK, Device, Fault, OnDevice};
+use image::image;
+
 pub use image::compile;
-pub use msm::Bases;
-pub use product::{Pairs, Product};
-use runs::Entries;
-pub use tree::{Layer, Tree};
 
-/// The verbs on a device. A fault of the device leaves them by unwinding to [`catch`].
-#[derive(Debug)]
-pub struct Cuda<D> {
-    device: Arc<D>,
-}
+/// The verbs on an NVIDIA GPU.
+pub type Cuda = OnDevice<Gpu>;
 
-impl Cuda<Gpu> {
+impl Cuda {
     /// On this machine's GPU.
     ///
     /// # Errors
     /// Why it cannot be used.
     pub fn open() -> Result<Self, Fault> {
-        Gpu::open().map(Cuda::on)
+        Gpu::open().map(OnDevice::on)
     }
 }
 
-impl<D: Device> Cuda<D> {
-    /// On `device`.
-    pub fn on(device: D) -> Self {
-        Cuda { device: Arc::new(device) }
-    }
+/// The stream on which launches and copies are in order.
+const STREAM: sys::CUstream = std::ptr::null_mut();
 
-    /// The device.
-    pub fn device(&self) -> &D {
-        &self.device
+/// The first GPU that the driver shows; CUDA_VISIBLE_DEVICES says which that is.
+pub struct Gpu {
+    context: Arc<CudaContext>,
+    module: sys::CUmodule,
+    pool: sys::CUmemoryPool,
+    functions: Mutex<HashMap<&'static str, sys::CUfunction>>,
+    name: String,
+}
+
+// SAFETY: the driver's handles may be used from any thread to which the context is bound, which every call does first.
+unsafe impl Send for Gpu {}
+// SAFETY: as above.
+unsafe impl Sync for Gpu {}
+
+/// Memory of the GPU.
+pub struct Memory {
+    address: sys::CUdeviceptr,
+    context: Arc<CudaContext>,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: allocated on this stream. A device that is lost has no memory to give back.
+        let _ = self.context.bind_to_thread().and_then(|()| unsafe { result::free_async(self.address, STREAM) });
     }
 }
 
-impl<D: Device> Backend for Cuda<D> {
-    type Bases = Bases<D>;
-    type Tree = Tree<D>;
-    type Product = Product<D>;
-    type Pairs = Pairs<D>;
+fn failed(what: &str) -> impl Fn(DriverError) -> Fault {
+    move |error| Fault::Failed { what: what.to_string(), why: describe(error) }
+}
 
-    fn prepare_bases(&self, bases: &[G1Affine]) -> Bases<D> {
-        Bases::new(&self.device, bases)
+fn unusable(why: &str) -> Fault {
+    Fault::NoDevice(format!("no usable NVIDIA GPU: {why}"))
+}
+
+fn describe(error: DriverError) -> String {
+    let text = error.error_string().map(|text| text.to_string_lossy().into_owned());
+    text.unwrap_or_else(|_| format!("error {}", error.0 as u32))
+}
+
+impl Gpu {
+    /// Opens the GPU and loads the kernels.
+    ///
+    /// # Errors
+    /// No driver, no device, no kernels.
+    pub fn open() -> Result<Gpu, Fault> {
+        // A library that is there and lacks what is looked for makes the loader panic.
+        catch_unwind(Self::try_open)
+            .unwrap_or_else(|_| Err(unusable("the driver is too old; install one for CUDA 12 or newer")))
     }
 
-    fn commit_rows(&self, bases: &Bases<D>, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
-        msm::commit_rows(&*self.device, bases, rows, pieces)
+    fn try_open() -> Result<Gpu, Fault> {
+        // SAFETY: only opens the library.
+        if !unsafe { sys::is_culib_present() } {
+            return Err(Fault::NoDevice("no NVIDIA driver: libcuda was not found on this machine".to_string()));
+        }
+        let no_device = |error| unusable(&describe(error));
+        let context = CudaContext::new(0).map_err(no_device)?;
+        let capability = context.compute_capability().map_err(no_device)?;
+        let name = context.name().map_err(no_device)?;
+        let total = context.total_mem().map_err(no_device)?;
+        if !context.has_async_alloc() {
+            return Err(unusable(&format!("{name} has no memory pools")));
+        }
+        // SAFETY: the device of the context.
+        let pool = unsafe { result::device::get_default_mem_pool(context.cu_device()) }.map_err(no_device)?;
+        let mut all = u64::MAX;
+        // SAFETY: the attribute is a u64. Memory stays with the process between verbs.
+        unsafe {
+            let value = std::ptr::from_mut(&mut all).cast::<c_void>();
+            result::mem_pool::set_attribute(pool, PoolAttribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, value)
+        }
+        .map_err(no_device)?;
+        let (module, origin) = Self::load(capability)?;
+        let name = format!(
+            "{name}, compute capability {}.{}, {} GiB, kernels {origin}",
+            capability.0,
+            capability.1,
+            total >> 30
+        );
+        Ok(Gpu { context, module, pool, functions: Mutex::new(HashMap::new()), name })
     }
 
-    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        runs::contract(&*self.device, Entries::Ints(x), outer, inner, weights)
+    /// The kernels; once more without the copy on disk if the driver does not take them.
+    fn load(capability: (i32, i32)) -> Result<(sys::CUmodule, &'static str), Fault> {
+        let load = |fresh| {
+            let image = image(capability, fresh)?;
+            // Aligned, and followed by zeroes.
+            let mut words = vec![0u64; image.bytes.len() / 8 + 2];
+            for (word, bytes) in words.iter_mut().zip(image.bytes.chunks(8)) {
+                let mut whole = [0; 8];
+                whole[..bytes.len()].copy_from_slice(bytes);
+                *word = u64::from_ne_bytes(whole);
+            }
+            // SAFETY: an image that a compiler made; the driver copies it.
+            let module = unsafe { result::module::load_data(words.as_ptr().cast()) };
+            Ok((module.map_err(|error| Fault::NoKernels(describe(error)))?, image.origin))
+        };
+        load(false).or_else(|first: Fault| load(true).map_err(|_| first))
     }
 
-    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        runs::contract(&*self.device, Entries::Field(x), outer, inner, weights)
+    fn function(&self, kernel: &'static str) -> Result<sys::CUfunction, Fault> {
+        let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = functions.get(kernel) {
+            return Ok(*function);
+        }
+        let name = CString::new(kernel).map_err(|error| Fault::NoKernels(error.to_string()))?;
+        // SAFETY: the module is loaded as long as this lives.
+        let function = unsafe { result::module::get_function(self.module, name) }.map_err(failed(kernel))?;
+        functions.insert(kernel, function);
+        Ok(function)
     }
 
-    fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
-        runs::contract_left(&*self.device, pieces, row_weights, columns)
+    fn pool_bytes(&self, attribute: PoolAttribute) -> Result<usize, Fault> {
+        let mut bytes = 0u64;
+        // SAFETY: the attribute is a u64.
+        unsafe { result::mem_pool::get_attribute(self.pool, attribute, std::ptr::from_mut(&mut bytes).cast()) }
+            .map_err(failed("a look at the memory"))?;
+        Ok(bytes as usize)
     }
 
-    fn contract_right(&self, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
-        runs::contract_right(&*self.device, pieces, column_weights, rows)
+    fn bind(&self, what: &str) -> Result<(), Fault> {
+        self.context.bind_to_thread().map_err(failed(what))
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        // SAFETY: loaded by `open`; nothing is launched any more.
+        let _ = self.context.bind_to_thread().and_then(|()| unsafe { result::module::unload(self.module) });
+    }
+}
+
+impl Device for Gpu {
+    type Memory = Memory;
+
+    fn name(&self) -> String {
+        self.name.clone()
     }
 
-    fn combine_rows(&self, vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
-        msm::combine_rows(&*self.device, vectors, scalars)
+    fn free_bytes(&self) -> Result<usize, Fault> {
+        self.bind("a look at the memory")?;
+        let (free, _) = result::mem_get_info().map_err(failed("a look at the memory"))?;
+        // What the pool holds and nobody uses is free too.
+        let reserved = self.pool_bytes(PoolAttribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT)?;
+        Ok(free + reserved.saturating_sub(self.pool_bytes(PoolAttribute::CU_MEMPOOL_ATTR_USED_MEM_CURRENT)?))
     }
 
-    fn tree(&self, n: usize, blocks: Vec<Block>) -> Tree<D> {
-        Tree::build(self.device.clone(), n, blocks)
+    fn allocate(&self, bytes: usize) -> Result<Memory, Fault> {
+        self.bind("an allocation")?;
+        // SAFETY: the stream is there; contents are undefined, as promised.
+        let allocate = || unsafe { result::malloc_async(STREAM, bytes) };
+        let address = allocate().or_else(|_| {
+            // Once more when all that was freed is there, in one piece.
+            // SAFETY: the pool is the device's.
+            unsafe {
+                result::stream::synchronize(STREAM)?;
+                result::mem_pool::trim_to(self.pool, 0)?;
+            }
+            allocate()
+        });
+        match address {
+            Ok(address) => Ok(Memory { address, context: self.context.clone() }),
+            Err(DriverError(sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => {
+                Err(Fault::OutOfMemory { wanted: bytes, free: self.free_bytes().unwrap_or(0) })
+            }
+            Err(error) => Err(failed("an allocation")(error)),
+        }
     }
 
-    fn product(
-        &self,
-        lengths: &[usize],
-        bits: &[usize],
-        a: Vec<Fr>,
-        b: Option<Vec<Fr>>,
-        eq: Vec<Option<Vec<Fr>>>,
-    ) -> Product<D> {
-        Product::new(self.device.clone(), Axes::new(lengths, bits, eq, Fr::one()), &a, b.as_deref())
+    fn address(memory: &Memory) -> u64 {
+        memory.address
     }
 
-    fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs<D> {
-        Pairs::new(self.device.clone(), log_length, &tables)
+    fn clear(&self, memory: &Memory, bytes: usize) -> Result<(), Fault> {
+        self.bind("a memset")?;
+        // SAFETY: the array that calls has so many bytes.
+        unsafe { result::memset_d8_async(memory.address, 0, bytes, STREAM) }.map_err(failed("a memset"))
     }
 
-    fn histogram(&self, rows: &[u32], size: usize) -> Vec<u32> {
-        const THREADS: usize = 1 << 18;
-        let device = &*self.device;
-        let (counts, values) = (Array::<D, u32>::zeroed(device, size + 1), Array::of(device, rows));
-        let arguments = [(&counts).into(), (&values).into(), rows.len().into(), size.into()];
-        // SAFETY: a count for every row below `size`, and one for all others.
-        unsafe { launch(device, "histogram", rows.len().min(THREADS), &arguments) };
-        let mut counts = counts.all(device);
-        assert_eq!(counts.pop(), Some(0), "rows below {size}");
-        counts
+    fn write(&self, memory: &Memory, offset: usize, bytes: &[u8]) -> Result<(), Fault> {
+        self.bind("a copy to the GPU")?;
+        // SAFETY: the array that calls has room; the copy is over with the bytes when it returns.
+        unsafe { result::memcpy_htod_sync(memory.address + offset as u64, bytes) }.map_err(failed("a copy to the GPU"))
     }
 
-    fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {
-        walk::eq_values(&*self.device, point, length)
+    fn read(&self, memory: &Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.bind("a copy from the GPU")?;
+        // SAFETY: the array that calls has the bytes; the copy waits for what was launched, and is over on return.
+        unsafe { result::memcpy_dtoh_sync(bytes, memory.address + offset as u64) }
+            .map_err(failed("a copy from the GPU, or in a kernel before it"))
+    }
+
+    unsafe fn launch(&self, kernel: &'static str, threads: usize, arguments: &[Argument]) -> Result<(), Fault> {
+        self.bind(kernel)?;
+        let function = self.function(kernel)?;
+        let blocks = u32::try_from(threads.div_ceil(BLOCK)).ok().filter(|blocks| *blocks < 1 << 31);
+        let blocks = blocks.ok_or_else(|| Fault::Failed {
+            what: kernel.to_string(),
+            why: format!("{threads} threads are more than a launch can have"),
+        })?;
+        let mut addresses: Vec<*mut c_void> = arguments.iter().map(|argument| argument.address().cast_mut()).collect();
+        // SAFETY: the caller's arguments are the kernel's; the driver copies them.
+        unsafe { result::launch_kernel(function, (blocks, 1, 1), (BLOCK as u32, 1, 1), 0, STREAM, &mut addresses) }
+            .map_err(failed(kernel))
     }
 }

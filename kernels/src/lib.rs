@@ -1,7 +1,7 @@
 //! What the prover asks of a machine: a dozen heavy verbs over the scalar field and G1, and nothing of the protocol.
 //!
 //! [`Backend`] is the contract. [`Reference`] is the naive interpreter kept as the oracle, [`Cpu`] the fast one,
-//! [`cuda::Cuda`] the one for NVIDIA GPUs,
+//! [`cuda::Cuda`] the one for NVIDIA GPUs, [`wgpu::Wgpu`] the one for any GPU,
 //! [`Dual`] runs any two side by side and asserts that they agree.
 //!
 //! Conventions. A *point* of a multilinear extension has its most significant variable first. A *compact* tensor stores
@@ -10,11 +10,13 @@
 
 pub mod cpu;
 pub mod cuda;
+pub mod device;
 pub mod dual;
 pub mod field;
 pub mod integer;
 pub mod reference;
 pub mod selftest;
+pub mod wgpu;
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zkllm_kernels::cuda;
+use zkllm_kernels::device::catch;
 use zkllm_verifier::card::Card;
 
 /// Bytes of the largest card, receipt or secret side read.
@@ -101,7 +101,7 @@ pub fn main() -> ExitCode {
         std::process::exit(130);
     });
     // A fault of a GPU ends what runs; files are written at the end, so there is no part of a receipt.
-    let outcome = match cuda::catch(|| run(Arguments::parse().command)) {
+    let outcome = match catch(|| run(Arguments::parse().command)) {
         Ok(outcome) => outcome,
         Err(fault) => Err(fault.into()),
     };

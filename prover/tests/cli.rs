@@ -194,6 +194,12 @@ fn a_gpu_that_is_not_there_is_an_error_and_auto_says_what_it_took() {
             Some(&out),
         );
     }
+    for (more, words) in [
+        (&["wgpu", "--adapter", "no such one"][..], "no adapter has \"no such one\" in its name"),
+        (&["cpu", "--adapter", "any"], "--adapter is for --backend wgpu"),
+    ] {
+        fails(&prove(&at("model.card"), &path, &[&prompt[..], more].concat()), 2, words, Some(&out));
+    }
     let auto = prove(&at("model.card"), &path, &[&prompt[..], &["auto"]].concat());
     assert!(auto.status.success() && String::from_utf8_lossy(&auto.stderr).contains("backend: "));
     fails(&prove(&at("model.card"), &path, &[&prompt[..], &["gpu"]].concat()), 2, "possible values", None);

@@ -1,7 +1,8 @@
 //! Honest receipts verify.
 
 use zkllm_cuda_shim::Shim;
-use zkllm_kernels::cuda::Cuda;
+use zkllm_kernels::device::{Fault, OnDevice, catch};
+use zkllm_kernels::wgpu::{Options, Wgpu};
 use zkllm_kernels::{Cpu, Reference};
 use zkllm_prover::quantise::Tiny;
 use zkllm_tests::{Case, SHAPE};
@@ -35,5 +36,17 @@ fn backends_make_the_same_bytes() {
     let receipt = case.receipt(&Cpu, "blinding");
     assert!(case.receipt(&Reference, "blinding") == receipt);
     // The CUDA backend with its kernels on the CPU.
-    assert!(case.receipt(&Cuda::on(Shim::default()), "blinding") == receipt);
+    assert!(case.receipt(&OnDevice::on(Shim::default()), "blinding") == receipt);
+    assert!(case.receipt(&Wgpu::open(&Options::default()).expect("an adapter"), "blinding") == receipt);
+    assert!(verify(&case.card.to_bytes(), &receipt).is_ok());
+}
+
+#[test]
+fn a_device_lost_in_the_middle_leaves_no_receipt() {
+    let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
+    for launches in [0, 50, 500] {
+        let backend = Wgpu::open(&Options { launches, ..Default::default() }).expect("an adapter");
+        let fault = catch(|| case.receipt(&backend, "blinding")).expect_err("a fault");
+        assert!(matches!(fault, Fault::Failed { .. }), "{fault}");
+    }
 }

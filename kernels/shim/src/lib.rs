@@ -1,12 +1,12 @@
 //! Decides what a device is where there is none: memory of this process, kernels compiled for its processor.
 //!
-//! `Cuda<Shim>` runs all that the CUDA backend does on its host, and the text of its kernels. For tests only.
+//! `OnDevice<Shim>` runs all that the CUDA backend does on its host, and the text of its kernels. For tests only.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use zkllm_kernels::cuda::{Argument, BLOCK, Device, Fault};
+use zkllm_kernels::device::{Argument, BLOCK, Device, Fault};
 
 unsafe extern "C" {
     fn zkllm_shim_launch(name: *const c_char, threads: u64, arguments: *const *const c_void) -> c_int;

@@ -4,9 +4,9 @@
 mod verbs;
 
 use zkllm_cuda_shim::Shim;
-use zkllm_kernels::cuda::Cuda;
+use zkllm_kernels::device::OnDevice;
 use zkllm_kernels::{Cpu, Dual};
 
-fn checked() -> Dual<Cuda<Shim>, Cpu> {
-    Dual { first: Cuda::on(Shim::default()), second: Cpu }
+fn checked() -> Dual<OnDevice<Shim>, Cpu> {
+    Dual { first: OnDevice::on(Shim::default()), second: Cpu }
 }

@@ -6,7 +6,8 @@ use ark_bls12_381::{Fr, G1Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 use zkllm_cuda_shim::Shim;
-use zkllm_kernels::cuda::{Cuda, Device, Fault, catch};
+use zkllm_kernels::cuda::Cuda;
+use zkllm_kernels::device::{Device, Fault, OnDevice, catch};
 use zkllm_kernels::selftest::differences;
 use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Ints, Numerators, Piece};
 
@@ -20,8 +21,8 @@ fn elements(count: usize) -> Vec<Fr> {
     .collect()
 }
 
-fn small(bytes: usize) -> Dual<Cuda<Shim>, Cpu> {
-    Dual { first: Cuda::on(Shim::with_bytes(bytes)), second: Cpu }
+fn small(bytes: usize) -> Dual<OnDevice<Shim>, Cpu> {
+    Dual { first: OnDevice::on(Shim::with_bytes(bytes)), second: Cpu }
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn what_does_not_fit_goes_in_portions() {
 
 #[test]
 fn too_little_memory_is_a_fault_that_says_so() {
-    let cuda = Cuda::on(Shim::with_bytes(64 << 10));
+    let cuda = OnDevice::on(Shim::with_bytes(64 << 10));
     let leaves = |count: usize| Block {
         offset: 0,
         lengths: vec![count],
@@ -71,7 +72,7 @@ fn too_little_memory_is_a_fault_that_says_so() {
 
 #[test]
 fn a_panic_that_is_no_fault_stays_one() {
-    let panic = std::panic::catch_unwind(|| catch(|| Cuda::on(Shim::default()).histogram(&[0, 1, 2], 2)));
+    let panic = std::panic::catch_unwind(|| catch(|| OnDevice::on(Shim::default()).histogram(&[0, 1, 2], 2)));
     assert!(panic.is_err(), "row 2 is not below 2");
 }
 
@@ -84,7 +85,7 @@ fn a_kernel_that_is_not_there_is_a_fault() {
 
 #[test]
 fn the_self_test_finds_no_difference() {
-    assert!(differences(&Cuda::on(Shim::default())).is_empty());
+    assert!(differences(&OnDevice::on(Shim::default())).is_empty());
 }
 
 #[test]

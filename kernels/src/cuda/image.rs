@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cudarc::nvrtc::{result, sys};
 
-use super::device::Fault;
+use crate::device::Fault;
 
 /// All kernels in one file.
 const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.cu"));

@@ -3,18 +3,23 @@
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use zkllm_kernels::Cpu;
-use zkllm_kernels::cuda::{Cuda, Device, Gpu, catch};
-use zkllm_kernels::selftest::differences;
+use zkllm_kernels::cuda::Cuda;
+use zkllm_kernels::device::{Device, Fault, OnDevice, catch};
+use zkllm_kernels::selftest::{differences, seconds};
+use zkllm_kernels::wgpu::{self, Adapter, Wgpu};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Choice {
-    /// The GPU if there is one that passes its self-test, else the CPU; says on stderr which and why.
+    /// An NVIDIA GPU that passes its self-test, else a GPU that does and is faster than the CPU, else the CPU; says on
+    /// stderr which and why.
     Auto,
     /// The CPU.
     Cpu,
-    /// An NVIDIA GPU, or an error.
+    /// An NVIDIA GPU through CUDA, or an error.
     Cuda,
+    /// Any GPU through Vulkan, Metal, DX12 or OpenGL, or an error.
+    Wgpu,
 }
 
 #[derive(clap::Args)]
@@ -22,12 +27,16 @@ pub struct Options {
     /// What computes the proof.
     #[arg(long = "backend", value_enum, default_value_t = Choice::Auto)]
     choice: Choice,
+    /// Words in the name of the adapter that --backend wgpu takes; `zkllm doctor` lists the names.
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
 }
 
 /// What there is.
 pub enum Chosen {
     Cpu(Cpu),
-    Cuda(Cuda<Gpu>),
+    Cuda(Cuda),
+    Wgpu(Wgpu),
 }
 
 /// Evaluates `$body` with `$backend` the chosen backend, whichever its type.
@@ -36,6 +45,7 @@ macro_rules! with_backend {
         match $chosen {
             $crate::cli::backend::Chosen::Cpu($backend) => $body,
             $crate::cli::backend::Chosen::Cuda($backend) => $body,
+            $crate::cli::backend::Chosen::Wgpu($backend) => $body,
         }
     };
 }
@@ -44,33 +54,70 @@ pub(super) use with_backend;
 impl Options {
     /// The chosen backend; a GPU has passed its self-test.
     pub fn open(&self) -> Result<Chosen> {
-        if self.choice == Choice::Cpu {
-            return Ok(Chosen::Cpu(Cpu));
+        if self.adapter.is_some() && self.choice != Choice::Wgpu {
+            bail!("--adapter is for --backend wgpu");
         }
-        match (gpu(), self.choice) {
-            (Ok(cuda), choice) => {
-                if choice == Choice::Auto {
-                    eprintln!("backend: cuda ({})", cuda.device().name());
-                }
-                Ok(Chosen::Cuda(cuda))
+        match self.choice {
+            Choice::Cpu => Ok(Chosen::Cpu(Cpu)),
+            Choice::Cuda => match tested(Cuda::open()) {
+                Ok(cuda) => Ok(Chosen::Cuda(cuda)),
+                Err(why) => bail!("--backend cuda: {why:#}; --backend cpu needs no GPU"),
+            },
+            Choice::Wgpu => match tested(self.wgpu()) {
+                Ok(wgpu) => Ok(Chosen::Wgpu(wgpu)),
+                Err(why) => bail!("--backend wgpu: {why:#}; --backend cpu needs no GPU"),
+            },
+            Choice::Auto => Ok(self.best()),
+        }
+    }
+
+    fn wgpu(&self) -> Result<Wgpu, Fault> {
+        Wgpu::open(&wgpu::Options { adapter: self.adapter.clone(), ..Default::default() })
+    }
+
+    /// What `auto` takes; says so.
+    fn best(&self) -> Chosen {
+        let no_cuda = match tested(Cuda::open()) {
+            Ok(cuda) => {
+                eprintln!("backend: cuda ({})", cuda.device().name());
+                return Chosen::Cuda(cuda);
             }
-            (Err(why), Choice::Cuda) => bail!("--backend cuda: {why:#}; --backend cpu needs no GPU"),
-            (Err(why), _) => {
-                eprintln!("backend: cpu ({why:#})");
-                Ok(Chosen::Cpu(Cpu))
+            Err(why) => why,
+        };
+        match self.faster() {
+            Ok(wgpu) => {
+                eprintln!("backend: wgpu ({})", wgpu.device().name());
+                Chosen::Wgpu(wgpu)
+            }
+            Err(no_wgpu) => {
+                eprintln!("backend: cpu ({no_cuda:#}; {no_wgpu:#})");
+                Chosen::Cpu(Cpu)
             }
         }
+    }
+
+    /// The best adapter, if it is a device, computes rightly and is faster than the CPU.
+    fn faster(&self) -> Result<Wgpu> {
+        if Adapter::all().first().is_some_and(Adapter::is_software) {
+            bail!("the only other adapters are software");
+        }
+        let wgpu = tested(self.wgpu())?;
+        let (there, here) = (catch(|| seconds(&wgpu))?, seconds(&Cpu));
+        if there >= here {
+            bail!("{} takes {there:.2} s for what the CPU does in {here:.2} s", wgpu.device().name());
+        }
+        Ok(wgpu)
     }
 }
 
-/// The GPU, if it can be used and computes rightly.
-fn gpu() -> Result<Cuda<Gpu>> {
-    let cuda = Cuda::open()?;
-    let wrong = catch(|| differences(&cuda))?;
+/// The device, if it could be opened and computes rightly.
+fn tested<D: Device>(opened: Result<OnDevice<D>, Fault>) -> Result<OnDevice<D>> {
+    let backend = opened?;
+    let wrong = catch(|| differences(&backend))?;
     if !wrong.is_empty() {
-        bail!("the GPU computes wrongly, in {}: report this as a bug", wrong.join(", "));
+        bail!("{} computes wrongly, in {}: report this as a bug", backend.device().name(), wrong.join(", "));
     }
-    Ok(cuda)
+    Ok(backend)
 }
 
 impl Chosen {
@@ -79,6 +126,7 @@ impl Chosen {
         match self {
             Chosen::Cpu(_) => "cpu",
             Chosen::Cuda(_) => "cuda",
+            Chosen::Wgpu(_) => "wgpu",
         }
     }
 }

@@ -8,8 +8,10 @@ use ark_bls12_381::Fr;
 use ark_ff::Field;
 use clap::Args;
 use std::time::{Duration, Instant};
-use zkllm_kernels::cuda::{Cuda, Device};
+use zkllm_kernels::cuda::Cuda;
+use zkllm_kernels::device::Device;
 use zkllm_kernels::integer::{Rows, multiply};
+use zkllm_kernels::wgpu::Adapter;
 use zkllm_kernels::{Backend, Ints, Piece, Sumcheck as _, selftest};
 
 #[derive(Args)]
@@ -25,11 +27,20 @@ impl Doctor {
         println!("processor  {}", processor());
         println!("memory     {} GiB", memory_bytes() >> 30);
         match Cuda::open() {
-            Ok(cuda) => println!("GPU        {}", cuda.device().name()),
-            Err(why) => println!("GPU        {why}"),
+            Ok(cuda) => println!("CUDA       {}", cuda.device().name()),
+            Err(why) => println!("CUDA       {why}"),
+        }
+        let adapters = Adapter::all();
+        adapters.iter().for_each(|adapter| println!("wgpu       {adapter}"));
+        if adapters.is_empty() {
+            println!("wgpu       no adapter: there is no driver for Vulkan, Metal, DX12 or OpenGL");
         }
         let chosen = self.backend.open()?;
-        println!("backend    {}", chosen.name());
+        match &chosen {
+            Chosen::Cpu(_) => println!("backend    cpu"),
+            Chosen::Cuda(cuda) => println!("backend    cuda: {}", cuda.device().name()),
+            Chosen::Wgpu(wgpu) => println!("backend    wgpu: {}", wgpu.device().name()),
+        }
         with_backend!(&chosen, backend => speeds(backend));
         // A GPU has passed when it is opened.
         if let Chosen::Cpu(cpu) = &chosen {

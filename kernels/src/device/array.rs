@@ -6,7 +6,7 @@ use ark_bls12_381::{Fq, Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInt, Zero};
 
-use super::device::{Argument, Device, raise};
+use super::machine::{Argument, Device, raise};
 
 /// Types whose bytes mean the same on the device.
 ///

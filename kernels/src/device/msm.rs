@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Argument;
 use super::array::{Affine, Array, Point, affine, launch};
-use super::device::Device;
+use super::machine::Device;
 use super::runs::{Runs, portions, room};
 use super::sums::sum_uneven;
 use crate::{Ints, Piece};

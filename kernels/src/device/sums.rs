@@ -4,7 +4,7 @@ use ark_bls12_381::Fr;
 use ark_ff::Zero;
 
 use super::array::{Array, Plain, Point, launch};
-use super::device::Device;
+use super::machine::Device;
 
 /// Entries that one thread adds.
 const FAN: usize = 64;

@@ -6,7 +6,7 @@ use ark_bls12_381::Fr;
 use ark_ff::Zero;
 
 use super::array::{Array, launch};
-use super::device::Device;
+use super::machine::Device;
 use super::walk::{Walk, pad_rows, sum_round};
 use crate::Sumcheck;
 use crate::cpu::axes::Axes;

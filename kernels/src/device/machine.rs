@@ -1,4 +1,4 @@
-//! Decides what the CUDA backend asks of a device: memory, copies, launches; and what goes wrong with one.
+//! Decides what a backend asks of a device: memory, copies, launches; and what goes wrong with one.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,9 +8,7 @@ use ark_bls12_381::Fr;
 /// Why a device cannot be used, or cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// There is no driver.
-    NoDriver,
-    /// There is a driver and no device.
+    /// There is no driver, or no device that can be used.
     NoDevice(String),
     /// The kernels cannot be had for this device.
     NoKernels(String),
@@ -23,13 +21,12 @@ pub enum Fault {
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Fault::NoDriver => f.write_str("no NVIDIA driver: libcuda was not found on this machine"),
-            Fault::NoDevice(why) => write!(f, "no usable NVIDIA GPU: {why}"),
+            Fault::NoDevice(why) => f.write_str(why),
             Fault::NoKernels(why) => write!(f, "the GPU's kernels cannot be loaded: {why}"),
             Fault::OutOfMemory { wanted, free } => write!(
                 f,
                 "the GPU is out of memory: {wanted} bytes were wanted and {free} are free; end other programs on it, prove \
-                 fewer tokens, or use --backend cpu"
+                 fewer tokens, take one whose limits are larger (zkllm doctor shows them), or use --backend cpu"
             ),
             Fault::Failed { what, why } => {
                 write!(f, "the GPU failed in {what}: {why}; run it again, or use --backend cpu")

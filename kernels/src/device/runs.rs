@@ -7,7 +7,7 @@ use ark_ff::Zero;
 use rayon::prelude::*;
 
 use super::array::{Array, Plain, bytes_of, launch};
-use super::device::{BLOCK, Device, raise};
+use super::machine::{BLOCK, Device, raise};
 use super::sums::{sum_groups, sum_uneven};
 use crate::{Ints, Piece};
 

@@ -5,7 +5,7 @@ use ark_ff::{One, Zero};
 
 use super::Argument;
 use super::array::{Array, launch};
-use super::device::{BLOCK, Device};
+use super::machine::{BLOCK, Device};
 use super::sums::sum_groups;
 use crate::cpu::axes::Axes;
 use crate::field::eq_table;

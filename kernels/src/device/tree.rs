@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::Argument;
 use super::array::{Array, launch};
-use super::device::Device;
+use super::machine::Device;
 use super::walk::{Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
 use crate::field::eq_at;

@@ -1,0 +1,2 @@
+// Uses: contract contract_ints
+const BYTES = 8u;
