@@ -438,7 +438,7 @@ impl Device for Gpu {
     }
 
     fn write(&self, memory: &Memory, offset: usize, bytes: &[u8]) -> Result<(), Fault> {
-        assert!(offset % 4 == 0 && offset + bytes.len() <= memory.range.1, "whole words within the memory");
+        assert!(offset.is_multiple_of(4) && offset + bytes.len() <= memory.range.1, "whole words within the memory");
         let state = &mut *lock(&self.state);
         self.flush(&mut state.pending);
         let mut at = (memory.range.0 + offset) as u64;
@@ -461,7 +461,7 @@ impl Device for Gpu {
 
     fn read(&self, memory: &Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault> {
         const WHAT: &str = "a copy from the GPU, or in a kernel before it";
-        assert!(offset % 4 == 0 && offset + bytes.len() <= memory.range.1, "whole words within the memory");
+        assert!(offset.is_multiple_of(4) && offset + bytes.len() <= memory.range.1, "whole words within the memory");
         let pending = &mut lock(&self.state).pending;
         let mut at = (memory.range.0 + offset) as u64;
         for portion in bytes.chunks_mut(STAGE) {

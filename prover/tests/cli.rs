@@ -200,6 +200,18 @@ fn a_gpu_that_is_not_there_is_an_error_and_auto_says_what_it_took() {
     ] {
         fails(&prove(&at("model.card"), &path, &[&prompt[..], more].concat()), 2, words, Some(&out));
     }
+    // No driver for any GPU: the loaders of Vulkan and OpenGL look nowhere.
+    if cfg!(target_os = "linux") {
+        let none =
+            ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "__EGL_VENDOR_LIBRARY_FILENAMES"].map(|name| (name, "/dev/null"));
+        let doctor =
+            Command::new(env!("CARGO_BIN_EXE_zkllm")).args(["doctor", "--backend", "wgpu"]).envs(none).output();
+        fails(&doctor.expect("the binary runs"), 2, "--backend wgpu: no GPU was found", None);
+    }
+    // Any adapter: a software one too.
+    let wgpu = prove(&at("model.card"), &path, &[&prompt[..], &["wgpu"]].concat());
+    assert!(wgpu.status.success(), "{}", String::from_utf8_lossy(&wgpu.stderr));
+    assert!(zkllm(&["verify", "--card", &at("model.card"), &path]).status.success());
     let auto = prove(&at("model.card"), &path, &[&prompt[..], &["auto"]].concat());
     assert!(auto.status.success() && String::from_utf8_lossy(&auto.stderr).contains("backend: "));
     fails(&prove(&at("model.card"), &path, &[&prompt[..], &["gpu"]].concat()), 2, "possible values", None);

@@ -15,8 +15,6 @@ use crate::{Ints, Piece};
 
 /// Widest digit: tables of 128 multiples a base.
 const WIDEST: u32 = 8;
-/// Tables that memory should have room for: of most matrices no value has more digits.
-const TABLES: usize = 3;
 /// Bytes that making one multiple takes on the side: a point and a product.
 const ASIDE: usize = size_of::<Point>() + size_of::<Fq>();
 /// Slices of a scalar, 16 bits each.
@@ -34,7 +32,8 @@ impl<D: Device> Bases<D> {
     pub fn new(device: &D, bases: &[G1Affine]) -> Self {
         let points = Array::of(device, &bases.par_iter().map(Affine::from).collect::<Vec<_>>());
         let room = room(device);
-        let fits = |width: &u32| TABLES * (bases.len() << (width - 1)) * size_of::<Affine>() <= room;
+        // With tables for all digits that an integer of 64 bits may have.
+        let fits = |width: &u32| (64 / width + 1) as usize * (bases.len() << (width - 1)) * size_of::<Affine>() <= room;
         let width = (2..=WIDEST).rev().find(fits).unwrap_or(2);
         Bases { points, width, tables: Mutex::new(Vec::new()) }
     }
