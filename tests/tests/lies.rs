@@ -162,6 +162,23 @@ fn entries_outside_the_support_are_refused() {
 }
 
 #[test]
+fn numbers_outside_their_ranges_are_refused() {
+    // An embedding, and a weight that makes a result large; the card commits to them.
+    for (column, at, amount, statement) in
+        [("embedding", 15, 1 << 8, "embedding.high.range"), ("final_gain", 0, 1 << 10, "final.high.range")]
+    {
+        let mut forgery = Forgery::new(case());
+        let id = case().column(column);
+        forgery.add(id, at, amount);
+        forgery.infer(&[id]);
+        forgery.doctor_card();
+        let (leaves, broken) = forgery.leaves();
+        assert_eq!(refused(&(forgery, leaves), |_, _, _, _| ()), (Refusal::LedgerValue, vec!["tlookup.right"]));
+        assert_eq!(broken, [statement]);
+    }
+}
+
+#[test]
 fn values_of_chunks_that_fit_the_claims_are_refused() {
     let world = disguised();
     let chunk: Place = &|ask| matches!(ask, Ask::End { of: Sumcheck::Opening { .. }, .. }).then_some(0);

@@ -1,7 +1,8 @@
 //! Programs whose claims would not mean what they say are refused when they are finished.
 
 use zkllm_verifier::Refusal;
-use zkllm_verifier::program::{AxisId, Builder, Index, Operand, ProductKind, Source, Sum, Table};
+use zkllm_verifier::plan::Plan;
+use zkllm_verifier::program::{AxisId, Builder, ColumnId, Index, Operand, ProductKind, Rule, Source, Sum, Table};
 
 use Index::{All, At, Before, Pick};
 
@@ -33,6 +34,52 @@ fn terms_that_follow_their_reader_are_accepted() {
     assert_eq!(finish(|b, [t, u, s, _]| term(b, &[s, t, u], false, &[t, u], &[At(t), At(u)])), Ok(()));
     assert_eq!(finish(|b, [t, u, s, _]| term(b, &[s, t, u], true, &[s, t], &[At(s), At(t)])), Ok(()));
     assert_eq!(finish(|b, [t, u, s, _]| term(b, &[s, t, u], true, &[s, t], &[Before(s), All])), Ok(()));
+}
+
+/// A witness over `axes` that nothing constrains yet.
+fn witness(builder: &mut Builder, axes: &[AxisId], causal: bool) -> ColumnId {
+    builder.witness("w", axes, causal, Rule::Exact { of: Sum::default() })
+}
+
+#[test]
+fn a_witness_that_is_not_read_one_to_one_is_refused() {
+    let looked_up = |over: fn([AxisId; 4]) -> Vec<AxisId>, index: fn([AxisId; 4]) -> Index| {
+        finish(|b, all @ [t, ..]| {
+            let (column, table) = (witness(b, &[t], false), b.table(Table::Range { bits: 6 }));
+            let sum = Sum::term(1, Source::Column(column), &[index(all)]);
+            b.lookup("lookup", &over(all), false, table, vec![sum]);
+        })
+    };
+    assert_eq!(looked_up(|[t, ..]| vec![t], |[t, ..]| At(t)), Ok(()));
+    assert_eq!(looked_up(|[t, ..]| vec![t], |_| All), BAD);
+    assert_eq!(looked_up(|[t, ..]| vec![t], |[t, ..]| Before(t)), BAD);
+    assert_eq!(looked_up(|[_, u, ..]| vec![u], |[_, u, ..]| At(u)), BAD);
+    assert_eq!(finish(|b, [t, ..]| assert_eq!(witness(b, &[t], false), 0)), BAD);
+}
+
+#[test]
+fn integers_that_could_wrap_around_the_field_are_refused() {
+    let unsigned = |bits: u32| {
+        let mut all = Ok(());
+        let finished = finish(|b, [t, ..]| {
+            let column = witness(b, &[t], false);
+            all = b.unsigned("digits", &[t], false, Sum::of(1, column, &[t]), bits);
+        });
+        all.and(finished)
+    };
+    assert_eq!(unsigned(249), Ok(()));
+    assert_eq!(unsigned(250), Err(Refusal::CouldWrap));
+}
+
+#[test]
+fn a_causal_pair_that_is_longer_than_a_chunk_is_refused() {
+    let mut builder = Builder::new(6);
+    let pair = ["t", "u"].map(|name| builder.axis(name, 3));
+    let (column, table) = (witness(&mut builder, &pair, true), builder.table(Table::Range { bits: 2 }));
+    builder.lookup("lookup", &pair, true, table, vec![Sum::of(1, column, &pair)]);
+    let program = builder.finish().expect("a program");
+    assert!(Plan::new(program.clone(), 2).is_ok());
+    assert_eq!(Plan::new(program, 1).err(), Some(Refusal::OverLimit));
 }
 
 #[test]
