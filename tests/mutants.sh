@@ -128,7 +128,7 @@ while IFS='|' read -r name first file old new; do
         elif ! test_suite "${suite%%:*}" -- "$test"; then
             verdict="killed by ${suite%%:*}: $(grep -m1 -oE '^test .* FAILED' "$log" | cut -d' ' -f2 || echo 'a test')"
             # Of several the one whose lie is believed.
-            proved=$(grep -m1 -B1 'a false statement was proved' "$log" | grep -oE "'[a-z_]+'" | tr -d "'" || true)
+            proved=$(grep -m1 -B1 -E 'a false statement was proved|a lie was accepted' "$log" | grep -oE "'[a-z_]+'" | tr -d "'" || true)
             [ -z "$proved" ] || verdict="killed by ${suite%%:*}: $proved"
             break
         fi

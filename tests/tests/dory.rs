@@ -198,6 +198,13 @@ fn another_value_in_the_ledger_is_refused() {
     let (g, _) = instance.opening.link_generators;
     instance.statement.link = (instance.statement.link + g).into();
     assert_eq!(instance.refused(|_, _| {}), Refusal::OpeningLink);
+    // The response is of the entry's value, and E2 has the matrix's.
+    let refusal = instance.refused(|ask, element| {
+        if let (Message::Value, Element::Scalar(value)) = (ask.message, element) {
+            *value += ask.challenges[0];
+        }
+    });
+    assert_eq!(refusal, Refusal::OpeningLink);
 }
 
 #[test]
