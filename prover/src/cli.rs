@@ -10,8 +10,9 @@ mod prove;
 mod verify;
 
 use crate::files;
-use crate::model::{Message, Model};
+use crate::model::{Message, Model, Shape};
 use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -53,7 +54,7 @@ enum Command {
 #[derive(Args)]
 struct Prompt {
     /// The prompt as text.
-    #[arg(long, required_unless_present = "tokens", conflicts_with = "tokens")]
+    #[arg(long, conflicts_with = "tokens")]
     prompt: Option<String>,
     /// The prompt as token ids, separated by commas.
     #[arg(long, value_delimiter = ',')]
@@ -62,7 +63,7 @@ struct Prompt {
     #[arg(long, requires = "prompt")]
     chat: bool,
     /// Most tokens of the answer.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     max_tokens: u32,
     /// Go on past the model's end-of-text token.
     #[arg(long)]
@@ -75,6 +76,7 @@ impl Prompt {
         let tokens = match (&self.prompt, self.chat) {
             (Some(text), true) => model.chat_tokens(&[Message::user(text.as_str())])?,
             (Some(text), false) => model.tokenizer.encode_prompt(text),
+            (None, _) if self.tokens.is_empty() => bail!("give a prompt: --prompt TEXT or --tokens IDS"),
             (None, _) => self.tokens.clone(),
         };
         if tokens.is_empty() {
@@ -132,6 +134,23 @@ fn load(path: &Path) -> Result<Model> {
     Model::load(path).with_context(|| format!("cannot use the model {}", path.display()))
 }
 
+/// Names of shapes that random weights can be had for.
+fn shapes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Shape::names())
+}
+
+/// A model of that shape with random weights.
+fn random(shape: &str) -> Result<Model> {
+    let mut model = Model::random(Shape::named(shape).context("no such shape")?, 0)?;
+    model.name = format!("{shape}, random weights");
+    Ok(model)
+}
+
+/// GiB, rounded up.
+fn gib(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 30)
+}
+
 fn read_card(path: &Path) -> Result<Card> {
     let bytes = files::read(path, MAX_BYTES)?;
     Card::parse(&bytes).with_context(|| format!("{} is not a model card this version reads", path.display()))
@@ -144,6 +163,13 @@ fn secret_path(card: &Path, secret: Option<&PathBuf>) -> PathBuf {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The machine's memory in bytes, if the system says.
+fn memory_bytes() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
 /// The most memory the process has held, in bytes; 0 where the system does not say.

@@ -33,6 +33,8 @@ pub struct Cost {
     pub proof_bytes: u64,
     /// Bytes of memory at the peak, roughly: model, witness, lookup rows, tree.
     pub memory_bytes: u64,
+    /// Bytes of a GPU's memory at the peak, roughly: tree and lookup rows; tables of bases take a quarter of what is free.
+    pub device_bytes: u64,
 }
 
 /// Seconds of one operation on one core.
@@ -87,6 +89,7 @@ impl Cost {
         let side = 1u64 << plan.chunk_log;
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
         cost.proof_bytes = proof_bytes(plan);
+        cost.device_bytes = cost.leaves * (4 + 64);
         cost.memory_bytes = cost.weights * 2 + cost.committed * 4 + cost.leaves * (4 + 64) + (1 << 28);
         cost
     }

@@ -153,6 +153,27 @@ fn a_full_disk_leaves_no_receipt() {
 }
 
 #[test]
+fn random_weights_are_measured_without_a_file() {
+    let output =
+        zkllm(&["bench", "--shape", "tiny", "--context", "64", "--tokens", "20", "--max-tokens", "3", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!((&report["prompt_tokens"], &report["output_tokens"]), (&17.into(), &3.into()));
+    let phases = report["phases_s"].as_object().expect("seconds by phase");
+    for phase in ["inference", "commit", "tlookup", "products", "opening", "check"] {
+        assert!(phases[phase].is_f64(), "{phase}");
+    }
+    // What cannot be done is said before it is begun.
+    let large = ["bench", "--shape", "llama2-13b", "--tokens", "2048"];
+    fails(&zkllm(&large), 2, "GiB of memory, and the machine has", None);
+    fails(&zkllm(&["bench", "--shape", "tiny", "--tokens", "16"]), 2, "must be above --max-tokens", None);
+    fails(&zkllm(&["bench", "--shape", "tiny", "--chunk-log", "7"]), 2, "give --context 128", None);
+    fails(&zkllm(&["bench", MODEL]), 2, "give a prompt", None);
+    let forecast = zkllm(&["cost", "--shape", "llama2-13b", "--length", "2048", "--backend", "cpu"]);
+    assert!(String::from_utf8_lossy(&forecast.stdout).contains("on a GPU"));
+}
+
+#[test]
 fn an_interrupt_leaves_no_receipt() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("answer.receipt");

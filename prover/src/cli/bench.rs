@@ -1,12 +1,14 @@
 //! Decides `zkllm bench`: every figure of one run, made by one command.
 
 use super::backend::{Options, with_backend};
-use super::commit::Settings;
+use super::commit::{Settings, commit};
 use super::generate::answer;
-use super::{Prompt, load, peak_bytes};
+use super::{Prompt, gib, load, memory_bytes, peak_bytes, random, shapes};
 use crate::cost::{self, Cost};
+use crate::model::{Model, random_tokens};
+use crate::quantise::{Options as Quantise, uncalibrated};
 use crate::session;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,8 +17,11 @@ use zkllm_verifier::verify;
 
 #[derive(Args)]
 pub struct Bench {
-    /// The model: a GGUF file.
-    model: PathBuf,
+    /// The model: a GGUF file. Without one, random weights of `--shape`.
+    model: Option<PathBuf>,
+    /// The shape of random weights; then `--tokens` is how many tokens the statement has, the answer's included, 64 if not given.
+    #[arg(long, value_parser = shapes(), default_value = "smollm2-135m", conflicts_with_all = ["model", "prompt"])]
+    shape: String,
     #[command(flatten)]
     prompt: Prompt,
     #[command(flatten)]
@@ -29,18 +34,18 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        let (model, options) = self.subject()?;
         let backend = self.backend.open()?;
-        let model = load(&self.model)?;
         let start = Instant::now();
-        let (card, columns, secret) = self.settings.commit(&backend, &model)?;
+        let (card, columns, secret) = commit(&backend, &model, &options)?;
         let commit_s = start.elapsed().as_secs_f64();
         let start = Instant::now();
         let (prompt, output) = answer(&card, &model, &columns, &self.prompt, false)?;
         let generate_s = start.elapsed().as_secs_f64();
         let statement = Statement::new(&card, [&prompt[..], &output].concat(), prompt.len())?;
         let start = Instant::now();
-        let receipt = super::prove::receipt(&backend, &card, &columns, &secret, &statement)?;
+        let (receipt, phases) = super::prove::receipt(&backend, &card, &columns, &secret, &statement)?;
         let prove_s = start.elapsed().as_secs_f64();
         let bytes = card.to_bytes();
         let start = Instant::now();
@@ -52,7 +57,7 @@ impl Bench {
         let floor_s = cost.floor(&unit, cores);
         let report = serde_json::json!({
             "model": card.name, "backend": backend.name(), "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
-            "receipt_bytes": receipt.len(), "card_bytes": bytes.len(), "commit_s": commit_s, "generate_s": generate_s, "prove_s": prove_s,
+            "receipt_bytes": receipt.len(), "card_bytes": bytes.len(), "commit_s": commit_s, "generate_s": generate_s, "prove_s": prove_s, "phases_s": phases,
             "floor_s": floor_s, "verify_s": verify_s, "peak_bytes": peak_bytes(), "cores": cores,
             "unit_costs_ns": { "product": unit.product * 1e9, "addition": unit.addition * 1e9, "miller_loop": unit.miller_loop * 1e9 },
             "lookups": cost.leaves, "committed": cost.committed,
@@ -63,5 +68,40 @@ impl Bench {
             println!("{}", serde_json::to_string_pretty(&report)?);
         }
         Ok(())
+    }
+
+    /// The model and how to quantise it. Of a shape: random weights, a random prompt, and the ranges that the prompt needs.
+    fn subject(&mut self) -> Result<(Model, Quantise)> {
+        if let Some(path) = &self.model {
+            let model = load(path)?;
+            let options = self.settings.options(&model)?;
+            return Ok((model, options));
+        }
+        let shape = &self.shape;
+        let model = random(shape)?;
+        let mut options = self.settings.options(&model)?;
+        let outputs = self.prompt.max_tokens as usize;
+        let length = match self.prompt.tokens[..] {
+            [] => 64,
+            [length] => length as usize,
+            _ => bail!("without a model, --tokens is one number: how many tokens the statement has"),
+        };
+        if length <= outputs || length > options.context {
+            bail!("--tokens {length} must be above --max-tokens {outputs} and not above --context {}", options.context);
+        }
+        let card = uncalibrated(&model, &options)?;
+        let wanted =
+            Cost::of(&session::plan(&card, &Statement::new(&card, vec![0; length], length - outputs)?)?).memory_bytes;
+        if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
+            bail!(
+                "{shape} with {length} tokens takes about {} GiB of memory, and the machine has {}; take fewer tokens or a smaller shape",
+                gib(wanted),
+                gib(there)
+            );
+        }
+        self.prompt.tokens = random_tokens(&model.shape, 0, length - outputs);
+        self.prompt.ignore_end = true;
+        options.calibration = vec![self.prompt.tokens.clone()];
+        Ok((model, options))
     }
 }

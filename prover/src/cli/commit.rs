@@ -45,33 +45,55 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Quantises a model and commits to it, with progress on stderr.
-    pub fn commit(&self, backend: &Chosen, model: &Model) -> Result<(Card, Columns, Secret)> {
-        let chunk_log = self.chunk_log.unwrap_or(match model.shape.weights() {
+    /// How to quantise a model.
+    pub fn options(&self, model: &Model) -> Result<Options> {
+        let by_size = match model.shape.weights() {
             0..100_000 => 7,
             100_000..20_000_000 => 10,
             20_000_000..400_000_000 => 12,
             400_000_000..4_000_000_000 => 14,
             _ => 16,
-        });
+        };
+        // A chunk holds what the tokens attend to in one head: a square.
+        let context = self.context.min(model.shape.context);
+        let least = context.next_power_of_two().ilog2();
+        let chunk_log = self.chunk_log.unwrap_or(by_size.max(least));
         if chunk_log == 0 || chunk_log as usize > limits::CHUNK_LOG {
             bail!("--chunk-log must lie between 1 and {}", limits::CHUNK_LOG);
         }
-        eprintln!("quantising and calibrating {}", model.name);
-        let (mut card, columns) = quantise(model, &Options { chunk_log, context: self.context, ..Options::default() })?;
-        let bar = ProgressBar::new(0)
-            .with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);
-        let progress = |done: usize, all: usize| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        };
-        let blinding = Blinding::new(&session::digest(&columns))?;
-        let secret = with_backend!(backend, backend => {
-            session::commit(backend, &mut card, &columns, blinding, &progress)
-        })?;
-        bar.finish_and_clear();
-        Ok((card, columns, secret))
+        if chunk_log < least {
+            bail!(
+                "chunks of 2^{chunk_log} rows hold statements of up to {} tokens, and the card would promise {context}; \
+                 give --context {} or --chunk-log {least}",
+                1 << chunk_log,
+                1 << chunk_log
+            );
+        }
+        Ok(Options { chunk_log, context: self.context, ..Options::default() })
     }
+
+    /// Quantises a model and commits to it, with progress on stderr.
+    pub fn commit(&self, backend: &Chosen, model: &Model) -> Result<(Card, Columns, Secret)> {
+        commit(backend, model, &self.options(model)?)
+    }
+}
+
+/// Quantises a model and commits to it, with progress on stderr.
+pub fn commit(backend: &Chosen, model: &Model, options: &Options) -> Result<(Card, Columns, Secret)> {
+    eprintln!("quantising and calibrating {}", model.name);
+    let (mut card, columns) = quantise(model, options)?;
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);
+    let progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let blinding = Blinding::new(&session::digest(&columns))?;
+    let secret = with_backend!(backend, backend => {
+        session::commit(backend, &mut card, &columns, blinding, &progress)
+    })?;
+    bar.finish_and_clear();
+    Ok((card, columns, secret))
 }
 
 impl Commit {

@@ -1,6 +1,7 @@
 //! Decides `zkllm doctor`: what is on this machine, what would be used, how fast it is, and whether it computes rightly.
 
 use super::backend::{Chosen, Options, with_backend};
+use super::memory_bytes;
 use crate::commit::setup::Generators;
 use crate::cost;
 use anyhow::{Result, bail};
@@ -25,7 +26,7 @@ impl Doctor {
         println!("program    zkllm {}", env!("CARGO_PKG_VERSION"));
         println!("cores      {}", rayon::current_num_threads());
         println!("processor  {}", processor());
-        println!("memory     {} GiB", memory_bytes() >> 30);
+        println!("memory     {} GiB", memory_bytes().unwrap_or(0) >> 30);
         match Cuda::open() {
             Ok(cuda) => println!("CUDA       {}", cuda.device().name()),
             Err(why) => println!("CUDA       {why}"),
@@ -108,10 +109,4 @@ fn processor() -> String {
     let name =
         info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim()));
     format!("{} ({})", name.unwrap_or("unknown"), std::env::consts::ARCH)
-}
-
-fn memory_bytes() -> u64 {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
 }

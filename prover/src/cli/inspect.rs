@@ -1,12 +1,15 @@
 //! Decides `zkllm inspect` and `zkllm cost`.
 
-use super::{MAX_BYTES, hex, read_card};
+use super::backend::{Chosen, Options, with_backend};
+use super::commit::Settings;
+use super::{MAX_BYTES, hex, random, read_card, shapes};
 use crate::cost::{self, Cost as Costs};
+use crate::quantise::uncalibrated;
 use crate::{files, session};
 use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
-use zkllm_kernels::Cpu;
+use zkllm_kernels::device::Device;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::channel::{Ask, Sumcheck};
 use zkllm_verifier::plan::Plan;
@@ -165,8 +168,15 @@ fn step(program: &Program, ask: &Ask<'_>) -> String {
 #[derive(Args)]
 pub struct Cost {
     /// The card.
-    #[arg(long)]
-    card: PathBuf,
+    #[arg(long, required_unless_present = "shape")]
+    card: Option<PathBuf>,
+    /// A model of this shape in the place of a card.
+    #[arg(long, value_parser = shapes(), conflicts_with = "card")]
+    shape: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    backend: Options,
     /// Tokens of the statement.
     #[arg(long, default_value_t = 64)]
     length: usize,
@@ -177,16 +187,32 @@ pub struct Cost {
 
 impl Cost {
     pub fn run(self) -> Result<()> {
-        let card = read_card(&self.card)?;
+        let card = match (&self.card, &self.shape) {
+            (Some(path), _) => read_card(path)?,
+            (None, Some(shape)) => {
+                let model = random(shape)?;
+                uncalibrated(&model, &self.settings.options(&model)?)?
+            }
+            (None, None) => bail!("give --card or --shape"),
+        };
         if self.outputs == 0 || self.outputs >= self.length {
             bail!("--outputs must lie between 1 and --length - 1");
         }
         let plan = session::plan(&card, &Statement::new(&card, vec![0; self.length], self.length - self.outputs)?)?;
         let cost = Costs::of(&plan);
-        let unit = cost::measure(&Cpu);
+        let backend = self.backend.open()?;
+        let unit = with_backend!(&backend, backend => cost::measure(backend));
         let cores = rayon::current_num_threads();
         println!("proof        about {} bytes", cost.proof_bytes);
         println!("memory       about {} MiB", cost.memory_bytes >> 20);
+        println!(
+            "on a GPU     about {} MiB{}",
+            cost.device_bytes >> 20,
+            match free_bytes(&backend) {
+                Some(free) => format!(", of which {} MiB are free", free >> 20),
+                None => String::new(),
+            }
+        );
         println!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
         println!("products     {}, and {} of small integers", cost.products, cost.small_products);
         println!("additions    {}", cost.additions);
@@ -199,5 +225,14 @@ impl Cost {
         );
         println!("floor        {:.1} s on {cores} cores", cost.floor(&unit, cores));
         Ok(())
+    }
+}
+
+/// What a GPU has free.
+fn free_bytes(backend: &Chosen) -> Option<usize> {
+    match backend {
+        Chosen::Cpu(_) => None,
+        Chosen::Cuda(cuda) => cuda.device().free_bytes().ok(),
+        Chosen::Wgpu(wgpu) => wgpu.device().free_bytes().ok(),
     }
 }

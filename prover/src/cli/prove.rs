@@ -2,7 +2,7 @@
 
 use super::backend::{Chosen, Options, with_backend};
 use super::generate::{answer, columns};
-use super::{MAX_BYTES, Prompt, load, peak_bytes, read_card, secret_path};
+use super::{MAX_BYTES, Prompt, gib, load, memory_bytes, peak_bytes, read_card, secret_path};
 use crate::commit::store::Secret;
 use crate::cost::{self, Cost};
 use crate::files::{self, Readers};
@@ -12,6 +12,7 @@ use crate::session;
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Instant;
 use zkllm_verifier::card::Card;
@@ -56,7 +57,7 @@ impl Prove {
         let generate_s = start.elapsed().as_secs_f64();
         let statement = Statement::new(&card, [&prompt[..], &output].concat(), prompt.len())?;
         let start = Instant::now();
-        let receipt = receipt(&backend, &card, &columns, &secret, &statement)?;
+        let (receipt, phases) = receipt(&backend, &card, &columns, &secret, &statement)?;
         let prove_s = start.elapsed().as_secs_f64();
         files::write(&self.out, &receipt, Readers::All)?;
         if self.json {
@@ -67,7 +68,7 @@ impl Prove {
                 "{}",
                 serde_json::json!({
                     "model": card.name, "backend": backend.name(), "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
-                    "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "peak_bytes": peak_bytes(),
+                    "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "phases_s": phases, "peak_bytes": peak_bytes(),
                 })
             );
         } else {
@@ -83,6 +84,9 @@ impl Prove {
     }
 }
 
+/// Seconds of each phase of a proof, in order.
+type Phases = serde_json::Map<String, serde_json::Value>;
+
 /// Proves with a progress bar over the plan's steps.
 pub fn receipt(
     backend: &Chosen,
@@ -90,30 +94,48 @@ pub fn receipt(
     columns: &Columns,
     secret: &Secret,
     statement: &Statement,
-) -> Result<Vec<u8>> {
+) -> Result<(Vec<u8>, Phases)> {
     let plan = session::plan(card, statement)?;
+    let wanted = Cost::of(&plan).memory_bytes;
+    if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
+        eprintln!(
+            "warning: this takes about {} GiB of memory, and the machine has {}; fewer tokens take less",
+            gib(wanted),
+            gib(there)
+        );
+    }
     // inference, chunks, tree levels as one, products, opening, check
     let steps = plan.witness_chunks + plan.program.products.len() + 4;
     let style = ProgressStyle::with_template("proving {bar:30} {pos}/{len} {msg}, {elapsed} so far, {eta} left")?;
     let bar = ProgressBar::new(steps as u64).with_style(style);
-    let timings = std::cell::RefCell::new((Instant::now(), String::new()));
-    let verbose = std::env::var_os("ZKLLM_TIMINGS").is_some();
+    let steps = RefCell::new(vec![("start".to_string(), Instant::now())]);
     let progress = |step: &str| {
         bar.set_message(step.to_string());
         bar.inc(1);
-        if verbose {
-            let (now, last) = std::mem::replace(&mut *timings.borrow_mut(), (Instant::now(), step.to_string()));
-            eprintln!("{:8.2} s {last}", now.elapsed().as_secs_f64());
-        }
+        steps.borrow_mut().push((step.to_string(), Instant::now()));
     };
     let blinding = Blinding::new(&secret.weights)?;
     let receipt = with_backend!(backend, backend => {
         session::receipt(backend, card, columns, secret, statement, blinding, &progress)
     })?;
     bar.finish_and_clear();
-    if verbose {
-        let (now, last) = timings.into_inner();
-        eprintln!("{:8.2} s {last}", now.elapsed().as_secs_f64());
+    Ok((receipt, phases(steps.into_inner())))
+}
+
+/// What passed between the steps' beginnings and now, products together.
+fn phases(steps: Vec<(String, Instant)>) -> Phases {
+    let mut seconds: Vec<(&str, f64)> = Vec::new();
+    let ends = steps.iter().skip(1).map(|(_, begin)| *begin).chain([Instant::now()]);
+    for ((step, begin), end) in steps.iter().zip(ends) {
+        let phase = match step.as_str() {
+            name @ ("start" | "inference" | "commit" | "tlookup" | "opening" | "check") => name,
+            _ => "products",
+        };
+        let passed = (end - *begin).as_secs_f64();
+        match seconds.iter_mut().find(|(name, _)| *name == phase) {
+            Some((_, sum)) => *sum += passed,
+            None => seconds.push((phase, passed)),
+        }
     }
-    Ok(receipt)
+    seconds.into_iter().map(|(name, seconds)| (name.to_string(), seconds.into())).collect()
 }

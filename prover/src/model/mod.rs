@@ -19,6 +19,7 @@ use std::path::Path;
 
 pub use chat::{Chat, Message};
 pub use error::ModelError;
+pub use random::tokens as random_tokens;
 pub use shape::{Kind, Shape};
 pub use tokenizer::{Stream, Tokenizer};
 

@@ -29,6 +29,21 @@ pub struct Shape {
     pub tied: bool,
 }
 
+/// The sizes of a shape, by name: layers, width, heads, kv_heads, head_dim, hidden, vocabulary, tied.
+type Named = (&'static str, [usize; 7], bool);
+
+/// Shapes to measure with random weights. The LLaMA-2 shapes are those of Touvron et al., arXiv 2307.09288; `llama-1.3b` is
+/// that of Xia et al., arXiv 2310.06694; `llama-125m` is a LLaMA block in the place of OPT-125M's.
+const NAMED: [Named; 7] = [
+    ("tiny", [2, 48, 3, 3, 16, 80, 300], false),
+    ("smollm2-135m", [30, 576, 9, 3, 64, 1536, 49152], true),
+    ("llama-125m", [12, 768, 12, 12, 64, 2048, 32000], false),
+    ("tinyllama-1.1b", [22, 2048, 32, 4, 64, 5632, 32000], false),
+    ("llama-1.3b", [24, 2048, 16, 16, 128, 5504, 32000], false),
+    ("llama2-7b", [32, 4096, 32, 32, 128, 11008, 32000], false),
+    ("llama2-13b", [40, 5120, 40, 40, 128, 13824, 32000], false),
+];
+
 /// A tensor's role. All but `Embedding`, `Head` and `FinalNorm` exist once a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -103,6 +118,30 @@ impl Kind {
 }
 
 impl Shape {
+    /// Names that [`Shape::named`] knows.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMED.iter().map(|(name, ..)| *name)
+    }
+
+    /// The shape of that name, for statements of up to 4096 tokens.
+    pub fn named(name: &str) -> Option<Shape> {
+        let (_, sizes, tied) = NAMED.iter().find(|(own, ..)| *own == name)?;
+        let [layers, width, heads, kv_heads, head_dim, hidden, vocabulary] = *sizes;
+        Some(Shape {
+            layers,
+            width,
+            heads,
+            kv_heads,
+            head_dim,
+            hidden,
+            vocabulary,
+            context: 4096,
+            rope_base: 10_000.0,
+            norm_epsilon: 1e-5,
+            tied: *tied,
+        })
+    }
+
     /// Dimensions of a tensor, `[out, in]` or `[length]`.
     pub fn dims(&self, kind: Kind) -> Vec<usize> {
         let queries = self.heads * self.head_dim;

@@ -116,7 +116,7 @@ pub enum QuantiseError {
 /// # Errors
 /// See [`QuantiseError`].
 pub fn quantise(model: &Model, options: &Options) -> Result<(Card, Columns), QuantiseError> {
-    let mut card = card(model, options)?;
+    let mut card = uncalibrated(model, options)?;
     let columns = weights(model, &card)?;
     let sequences = if options.calibration.is_empty() { calibration(model) } else { options.calibration.clone() };
     let measurement = measure(&card, &columns, &sequences)?;
@@ -124,8 +124,11 @@ pub fn quantise(model: &Model, options: &Options) -> Result<(Card, Columns), Qua
     Ok((card, columns))
 }
 
-/// The card before its ranges are known.
-fn card(model: &Model, options: &Options) -> Result<Card, QuantiseError> {
+/// The card before its ranges are known: enough to forecast the cost of a proof.
+///
+/// # Errors
+/// `Unsupported`.
+pub fn uncalibrated(model: &Model, options: &Options) -> Result<Card, QuantiseError> {
     let shape = &model.shape;
     let size = |what: &'static str, value: usize, limit: u32| match u32::try_from(value) {
         Ok(size) if size >= 1 && size <= limit => Ok(size),
