@@ -49,8 +49,6 @@ challenges that are 0|dory|dory.rs|challenge.inverse().ok_or(Refusal::Degenerate
 commitment in the transcript|dory|dory.rs|    channel.absorb("dory.commitment", &write_gt(&commitment));|
 point in the transcript|dory|dory.rs|        channel.absorb("dory.point", &write_scalar(coordinate));|        let _ = coordinate;
 link in the transcript|dory|dory.rs|    channel.absorb("dory.link", &write_g1(&link));|
-one encoding in G1|groups|groups.rs|write_g1(&point) != *bytes|false
-one encoding in G2|groups|groups.rs|write_g2(&point) != *bytes|false
 subgroup of G1|groups|groups.rs|section 6).@    if !point.is_in_correct_subgroup_assuming_on_curve() {|section 6).@    if false {
 subgroup of G2|groups|groups.rs|section 4).@    if !point.is_in_correct_subgroup_assuming_on_curve() {|section 4).@    if false {
 subgroup of GT|groups|groups.rs|    if in_target_group(&value) {|    if true {
