@@ -5,6 +5,9 @@ struct Fraction {
     Fr p, q;
 };
 
+// The number of no row of a table: the fraction is 0/1.
+constexpr u32 NO_ROW = 0xffffffff;
+
 // The fractions of one level: all `p` are 1 where there is no table of them, and leaves are made on the fly where there
 // are `rows`: then `q` is the table that they number.
 struct Level {
@@ -13,7 +16,11 @@ struct Level {
     // Of a row of the tensor.
     u64 length;
 
-    DEVICE Fraction at(u64 index) const { return {p ? p[index] : Fr::one(), rows ? q[rows[index]] : q[index]}; }
+    DEVICE Fraction at(u64 index) const {
+        u64 row = rows ? rows[index] : index;
+        if (rows && row == NO_ROW) return {Fr::zero(), Fr::one()};
+        return {p ? p[index] : Fr::one(), q[row]};
+    }
 
     // Where the children of a node begin; `whole` unless the second is padding.
     DEVICE u64 children(u64 node, bool& whole) const {

@@ -32,6 +32,14 @@ use crate::{Backend, Block, Ints, Piece};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 
+/// Bytes of memory that the system would give, everything where it does not say.
+fn free_bytes() -> usize {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok());
+    kib.map_or(usize::MAX, |kib| kib.saturating_mul(1024))
+}
+
 impl Backend for Cpu {
     type Bases = Bases;
     type Tree = Tree;
@@ -67,7 +75,7 @@ impl Backend for Cpu {
     }
 
     fn tree(&self, n: usize, blocks: Vec<Block>) -> Tree {
-        Tree::build(n, blocks)
+        Tree::build(n, blocks, free_bytes() / 4 * 3)
     }
 
     fn product(

@@ -20,6 +20,7 @@ use ark_ff::One;
 use crate::cpu::axes::Axes;
 use crate::{Backend, Block, Ints, Piece};
 use array::{Array, launch};
+use machine::raise;
 pub use machine::{Argument, BLOCK, Device, Fault, catch};
 pub use msm::Bases;
 pub use product::{Pairs, Product};
@@ -86,7 +87,8 @@ impl<D: Device> Backend for OnDevice<D> {
     }
 
     fn tree(&self, n: usize, blocks: Vec<Block>) -> Tree<D> {
-        Tree::build(self.device.clone(), n, blocks)
+        let free = self.device.free_bytes().unwrap_or_else(raise);
+        Tree::build(self.device.clone(), n, blocks, free / 4 * 3)
     }
 
     fn product(

@@ -14,6 +14,7 @@ pub mod device;
 pub mod dual;
 pub mod field;
 pub mod integer;
+pub mod leaves;
 pub mod reference;
 pub mod selftest;
 pub mod wgpu;
@@ -75,10 +76,13 @@ pub struct Piece<'a> {
     pub values: Ints<'a>,
 }
 
+/// The number of no row of a table: the leaf is 0/1.
+pub const NO_ROW: u32 = u32::MAX;
+
 /// Numerators of a block of leaves, row-major over the block's lengths.
 #[derive(Clone, Debug)]
 pub enum Numerators {
-    /// All are 1.
+    /// All are 1, but 0 where denominators are rows and there is [`NO_ROW`].
     One,
     Values(Vec<Fr>),
 }
@@ -86,7 +90,7 @@ pub enum Numerators {
 /// Denominators of a block of leaves, row-major over the block's lengths.
 #[derive(Clone, Debug)]
 pub enum Denominators {
-    /// `q = table[rows[i]]`.
+    /// `q = table[rows[i]]`, 1 for [`NO_ROW`], which only leaves with numerators `One` may have.
     Rows {
         rows: Vec<u32>,
         table: Arc<Vec<Fr>>,

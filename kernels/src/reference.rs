@@ -4,7 +4,7 @@ use ark_bls12_381::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
 
-use crate::{Backend, Block, Denominators, FractionTree, Ints, Numerators, Piece, Sumcheck, field::eq_at};
+use crate::{Backend, Block, Denominators, FractionTree, Ints, NO_ROW, Numerators, Piece, Sumcheck, field::eq_at};
 
 /// The naive backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -243,11 +243,11 @@ impl Backend for Reference {
                     Numerators::One => Fr::one(),
                     Numerators::Values(values) => values[i],
                 };
-                let q = match &block.denominators {
-                    Denominators::Rows { rows, table } => table[rows[i] as usize],
-                    Denominators::Values(values) => values[i],
+                leaves[block.offset as usize + address] = match &block.denominators {
+                    Denominators::Rows { rows, .. } if rows[i] == NO_ROW => (Fr::zero(), Fr::one()),
+                    Denominators::Rows { rows, table } => (p, table[rows[i] as usize]),
+                    Denominators::Values(values) => (p, values[i]),
                 };
-                leaves[block.offset as usize + address] = (p, q);
             }
         }
         let mut levels = vec![leaves];

@@ -49,6 +49,12 @@ fn every_verb_is_right_with_short_words_too() {
 }
 
 #[test]
+fn a_tree_that_does_not_fit_is_made_as_it_is_read() {
+    let small = OnDevice::on(open(&Options { bytes: 4 << 20, ..Default::default() }));
+    verbs::a_tall_tree(&Dual { first: small, second: Cpu });
+}
+
+#[test]
 fn an_adapter_that_is_not_there_is_an_error_that_lists_those_that_are() {
     let fault = Gpu::open(&named("no such adapter")).err().expect("a fault");
     let Fault::NoDevice(why) = &fault else { panic!("{fault}") };
@@ -62,7 +68,10 @@ fn an_adapter_that_is_not_there_is_an_error_that_lists_those_that_are() {
 fn limits_too_small_are_a_fault_and_what_fits_goes_on() {
     let small = OnDevice::on(open(&Options { bytes: 4 << 20, ..Default::default() }));
     let free = small.device().free_bytes();
-    let fault = catch(|| small.tree(16, leaves(1 << 16))).err().expect("a fault");
+    // Denominators that are no rows of a table are stored.
+    let mut stored = leaves(1 << 16);
+    stored[0].denominators = Denominators::Values(vec![Fr::from(7u64); 1 << 16]);
+    let fault = catch(|| small.tree(16, stored)).err().expect("a fault");
     assert!(matches!(fault, Fault::OutOfMemory { .. }), "{fault}");
     assert!(fault.to_string().contains("--backend cpu"), "{fault}");
     assert_eq!(small.device().free_bytes(), free);

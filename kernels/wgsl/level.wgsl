@@ -1,16 +1,22 @@
 // Decides how the fractions of a level of the tree are read: all `p` are 1 where there is no table of them, and leaves
-// are made on the fly where there are `leaves`: then `q` is the table that they number. What is not there is 0/1.
+// are made on the fly where there are `leaves`: then `q` is the table that they number. What is not there is 0/1, and so is
+// a leaf that numbers no row.
 // Uses: fr
 struct Fraction {
     p: Fr,
     q: Fr,
 }
 
+const NO_ROW = 0xffffffffu;
+
 fn fraction(index: u32) -> Fraction {
+    var row = index;
+    if (arguments.leaves != 0u) {
+        row = load_word(arguments.leaves + 4u * index);
+        if (row == NO_ROW) { return Fraction(Fr(), FR_ONE); }
+    }
     var p = FR_ONE;
     if (arguments.p != 0u) { p = fr_load(arguments.p + 32u * index); }
-    var row = index;
-    if (arguments.leaves != 0u) { row = load_word(arguments.leaves + 4u * index); }
     return Fraction(p, fr_load(arguments.q + 32u * row));
 }
 

@@ -10,3 +10,8 @@ use zkllm_kernels::{Cpu, Dual};
 fn checked() -> Dual<OnDevice<Shim>, Cpu> {
     Dual { first: OnDevice::on(Shim::default()), second: Cpu }
 }
+
+#[test]
+fn a_tree_that_does_not_fit_is_made_as_it_is_read() {
+    verbs::a_tall_tree(&Dual { first: OnDevice::on(Shim::with_bytes(2 << 20)), second: Cpu });
+}

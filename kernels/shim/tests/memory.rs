@@ -53,7 +53,7 @@ fn what_does_not_fit_goes_in_portions() {
 
 #[test]
 fn too_little_memory_is_a_fault_that_says_so() {
-    let cuda = OnDevice::on(Shim::with_bytes(64 << 10));
+    let cuda = OnDevice::on(Shim::with_bytes(16 << 10));
     let leaves = |count: usize| Block {
         offset: 0,
         lengths: vec![count],

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use ark_bls12_381::Fr;
 use ark_ff::{Field, One, Zero};
@@ -57,6 +58,27 @@ enum State {
     },
 }
 
+/// Blocks whose level below is made from the leaves, `merges` levels under it, for every round, until `until` variables
+/// are bound.
+pub struct Late {
+    pub leaves: Arc<Vec<Dense>>,
+    pub merges: usize,
+    pub rho: Vec<Fr>,
+    pub bound: Vec<Fr>,
+    pub until: usize,
+}
+
+impl Late {
+    /// The nodes above each block, one after the other.
+    fn parts(&self, lambda: Fr, inverse: Fr) -> impl Iterator<Item = Part> {
+        self.leaves.iter().map(move |leaves| {
+            let mut part = Part::new(leaves.merged(self.merges), &self.rho, inverse);
+            self.bound.iter().for_each(|r| part.bind(*r, lambda, inverse));
+            part
+        })
+    }
+}
+
 /// See [`crate::FractionTree::layer`].
 pub struct Layer {
     rho: Vec<Fr>,
@@ -64,6 +86,7 @@ pub struct Layer {
     /// 0 where lambda is.
     inverse: Fr,
     parts: Vec<Part>,
+    late: Option<Late>,
     singles: BTreeMap<u64, Quad>,
 }
 
@@ -341,9 +364,9 @@ fn padding(lambda: Fr) -> Quad {
 }
 
 impl Layer {
-    pub fn new(below: Level, rho: &[Fr], lambda: Fr) -> Layer {
+    pub fn new(below: Level, late: Option<Late>, rho: &[Fr], lambda: Fr) -> Layer {
         let inverse = lambda.inverse().unwrap_or_else(Fr::zero);
-        let mut layer = Layer { rho: rho.to_vec(), lambda, inverse, parts: Vec::new(), singles: BTreeMap::new() };
+        let mut layer = Layer { rho: rho.to_vec(), lambda, inverse, parts: Vec::new(), late, singles: BTreeMap::new() };
         for address in below.singles.keys().map(|address| address / 2).collect::<BTreeSet<_>>() {
             let child = |k: u64| below.singles.get(&(2 * address + k)).copied().unwrap_or((Fr::zero(), Fr::one()));
             let ((p0, q0), (p1, q1)) = (child(0), child(1));
@@ -386,10 +409,13 @@ impl Sumcheck for Layer {
             let weight = eq_at(rest, address);
             sums.iter_mut().zip(pair(low, high)).for_each(|(sum, part)| *sum += weight * part);
         }
-        for part in &self.parts {
+        let mut add = |part: &Part| {
             let terms = part.round(self.lambda, self.inverse);
             sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-        }
+        };
+        self.parts.iter().for_each(&mut add);
+        let late = self.late.iter().flat_map(|late| late.parts(self.lambda, self.inverse));
+        late.for_each(|part| add(&part));
         (sums[0] - sums[1], sums[1])
     }
 
@@ -398,11 +424,19 @@ impl Sumcheck for Layer {
         self.singles = self.single_pairs().into_iter().map(|(address, pair)| (address, fold(pair))).collect();
         self.rho.pop().expect("a variable is left");
         self.parts.iter_mut().for_each(|part| part.bind(r, self.lambda, self.inverse));
+        if let Some(mut late) = self.late.take() {
+            late.bound.push(r);
+            if late.bound.len() == late.until {
+                self.parts.extend(late.parts(self.lambda, self.inverse));
+            } else {
+                self.late = Some(late);
+            }
+        }
         self.settle();
     }
 
     fn finish(self) -> [Fr; 4] {
-        assert!(self.rho.is_empty() && self.parts.is_empty(), "variables left");
+        assert!(self.rho.is_empty() && self.parts.is_empty() && self.late.is_none(), "variables left");
         let [p0, s, q0, q1] = self.singles.get(&0).copied().unwrap_or(padding(self.lambda));
         [p0, s - self.lambda * q1, q0, q1]
     }

@@ -4,8 +4,8 @@ use ark_bls12_381::{Fr, G1Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
 
-use super::{combine, commit, limbs, points::Scalar, runs, wide::Wide};
-use crate::{Backend, Cpu, Ints, Piece};
+use super::{Tree, combine, commit, limbs, points::Scalar, runs, wide::Wide};
+use crate::{Backend, Block, Cpu, Denominators, FractionTree, Ints, NO_ROW, Numerators, Piece, Sumcheck};
 
 fn elements(count: usize, seed: u64) -> Vec<Fr> {
     let mut x = Fr::from(seed) + Fr::from(3u64).inverse().expect("not 0");
@@ -134,5 +134,41 @@ fn long_runs_are_short_runs_joined() {
         runs::add_scaled(&mut fast, w[1], &b);
         slow.chunks_mut(7).zip(b.chunks(7)).for_each(|(out, b)| runs::add_scaled(out, w[1], b));
         assert_eq!(fast, slow);
+    }
+}
+
+#[test]
+fn a_tree_whose_lowest_levels_are_made_anew_is_the_same() {
+    let table = std::sync::Arc::new(elements(50, 7));
+    let block = |offset, lengths: &[usize], bits: &[usize], gaps: bool| {
+        let row = |at: usize| if gaps && at % 7 > 4 { NO_ROW } else { (at * at % 50) as u32 };
+        let rows = (0..lengths.iter().product()).map(row).collect();
+        let denominators = Denominators::Rows { rows, table: table.clone() };
+        let (lengths, bits) = (lengths.to_vec(), bits.to_vec());
+        Block { offset, lengths, bits, numerators: Numerators::One, denominators }
+    };
+    let blocks = [
+        block(0, &[5, 300, 3], &[3, 9, 2], false),
+        block(1 << 14, &[1025], &[11], false),
+        block(1 << 15, &[17, 100], &[5, 7], true),
+        block(5 << 13, &[90], &[7], true),
+        block(6 << 13, &[30, 129], &[5, 8], true),
+    ];
+    // From everything stored to nothing below the eighth level.
+    for bytes in [1 << 20, 1 << 18, 1 << 16, 0] {
+        let mut trees = [usize::MAX, bytes].map(|bytes| Tree::build(16, blocks.to_vec(), bytes));
+        assert_eq!(trees[0].root(), trees[1].root());
+        for depth in 0..16 {
+            let rho = elements(depth, 11);
+            let lambda = if depth % 5 == 3 { Fr::zero() } else { Fr::from(5u64) };
+            let mut layers = trees.each_mut().map(|tree| tree.layer(depth, &rho, lambda));
+            for r in elements(depth, 13) {
+                let [stored, made] = layers.each_mut().map(|layer| layer.round());
+                assert_eq!(stored, made, "{bytes} bytes, level {depth}");
+                layers.iter_mut().for_each(|layer| layer.bind(r));
+            }
+            let [stored, made] = layers.map(|layer| layer.finish());
+            assert_eq!(stored, made, "{bytes} bytes, level {depth}");
+        }
     }
 }

@@ -1,20 +1,31 @@
 //! Decides how the fraction tree is built and kept: every level compact, leaf denominators as rows of a table.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ark_bls12_381::Fr;
 use ark_ff::{One, Zero};
 use rayon::prelude::*;
 
 use super::axes::{Axes, eq_axes, pad_rows};
-use super::layer::Layer;
+use super::layer::{Late, Layer};
 use super::runs::merge_run;
-use crate::{Block, Denominators, FractionTree, Numerators};
+use crate::leaves::Stored;
+use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators};
 
 /// The fractions of one block at one level.
+#[derive(Clone)]
 pub enum Fractions {
-    Leaves { numerators: Numerators, denominators: Denominators },
-    Nodes { p: Vec<Fr>, q: Vec<Fr> },
+    Leaves {
+        numerators: Numerators,
+        denominators: Denominators,
+        /// Whether some are [`NO_ROW`].
+        gaps: bool,
+    },
+    Nodes {
+        p: Vec<Fr>,
+        q: Vec<Fr>,
+    },
 }
 
 impl Fractions {
@@ -28,7 +39,7 @@ impl Fractions {
 
     /// Whether all numerators are 1.
     pub fn are_inverses(&self) -> bool {
-        matches!(self, Fractions::Leaves { numerators: Numerators::One, .. })
+        matches!(self, Fractions::Leaves { numerators: Numerators::One, gaps: false, .. })
     }
 
     /// The numerators from a flat index on.
@@ -44,6 +55,10 @@ impl Fractions {
     /// Every `step`-th numerator from a flat index on.
     pub fn numerators_by(&self, from: usize, step: usize, out: &mut [Fr]) {
         match self {
+            Fractions::Leaves { denominators: Denominators::Rows { rows, .. }, gaps: true, .. } => {
+                let rows = rows[from..].iter().step_by(step);
+                out.iter_mut().zip(rows).for_each(|(out, row)| *out = Fr::from(*row != NO_ROW));
+            }
             Fractions::Leaves { numerators: Numerators::One, .. } => out.fill(Fr::one()),
             Fractions::Nodes { p: values, .. } | Fractions::Leaves { numerators: Numerators::Values(values), .. } => {
                 copy_by(&values[from..], step, out)
@@ -56,7 +71,9 @@ impl Fractions {
         match self {
             Fractions::Leaves { denominators: Denominators::Rows { rows, table }, .. } => {
                 let rows = rows[from..].iter().step_by(step);
-                out.iter_mut().zip(rows).for_each(|(out, row)| *out = table[*row as usize]);
+                // What is beyond the table is NO_ROW.
+                let value = |row: &u32| table.get(*row as usize).copied().unwrap_or(Fr::one());
+                out.iter_mut().zip(rows).for_each(|(out, row)| *out = value(row));
             }
             Fractions::Nodes { q: values, .. }
             | Fractions::Leaves { denominators: Denominators::Values(values), .. } => {
@@ -71,11 +88,67 @@ fn copy_by(values: &[Fr], step: usize, out: &mut [Fr]) {
 }
 
 /// A block at one level: at `offset`, with at least one variable inside.
+#[derive(Clone)]
 pub struct Dense {
     pub offset: u64,
     pub lengths: Vec<usize>,
     pub bits: Vec<usize>,
     pub fractions: Fractions,
+}
+
+impl Dense {
+    /// A block of leaves of a tree of `n` levels.
+    fn leaves(n: usize, block: Block) -> Dense {
+        let Block { offset, lengths, bits, numerators, denominators } = block;
+        let size: usize = lengths.iter().product();
+        let (values, gaps) = match &denominators {
+            Denominators::Rows { rows, table } => {
+                let gaps = rows.par_iter().any(|row| *row == NO_ROW);
+                assert!(!gaps || matches!(numerators, Numerators::One), "no numerators where there is no row");
+                let known = |row: &u32| (*row as usize) < table.len() || *row == NO_ROW;
+                assert!(rows.par_iter().all(known), "rows of the table");
+                (rows.len(), gaps)
+            }
+            Denominators::Values(values) => (values.len(), false),
+        };
+        assert_eq!(values, size, "one denominator a leaf");
+        if let Numerators::Values(values) = &numerators {
+            assert_eq!(values.len(), size, "one numerator a leaf");
+        }
+        let total: usize = bits.iter().sum();
+        assert!(total <= n && offset % (1 << total) == 0, "a block is aligned and lies in the tree");
+        assert!(offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
+        // Joined axes make long rows; the points are of no account here.
+        let points = bits.iter().map(|_| None).collect();
+        let axes = Axes::new(&lengths, &bits, points, Fr::one());
+        let fractions = Fractions::Leaves { numerators, denominators, gaps };
+        Dense { offset, lengths: axes.lengths(), bits: axes.bits(), fractions }
+    }
+
+    /// This block, `levels` above.
+    pub fn merged(&self, levels: usize) -> Dense {
+        match levels {
+            0 => self.clone(),
+            _ => (1..levels).fold(self.above(), |dense, _| dense.above()),
+        }
+    }
+
+    /// The level above, of this block alone.
+    fn above(&self) -> Dense {
+        let length = *self.lengths.last().expect("a variable");
+        let rows = self.lengths.iter().rev().skip(1).product::<usize>();
+        let (mut p, mut q) = sum_pairs(&self.fractions, rows, length);
+        let points = self.bits.iter().map(|_| None).collect();
+        let mut axes = Axes::new(&self.lengths, &self.bits, points, Fr::one());
+        axes.fold();
+        while let Some((length, full)) = axes.short_rows() {
+            p = pad_rows(&p, length, full, Fr::zero());
+            q = pad_rows(&q, length, full, Fr::one());
+            axes.fill_rows();
+        }
+        let fractions = Fractions::Nodes { p, q };
+        Dense { offset: self.offset / 2, lengths: axes.lengths(), bits: axes.bits(), fractions }
+    }
 }
 
 /// One level: blocks, and single nodes by address; all else is 0/1.
@@ -90,6 +163,9 @@ pub struct Tree {
     root: (Fr, Fr),
     /// Level `d` at index `d`, emptied by its layer.
     levels: Vec<Option<Level>>,
+    /// Leaves that are in no level below `n - dropped`.
+    late: Arc<Vec<Dense>>,
+    dropped: usize,
 }
 
 fn merge((p0, q0): (Fr, Fr), (p1, q1): (Fr, Fr)) -> (Fr, Fr) {
@@ -99,30 +175,7 @@ fn merge((p0, q0): (Fr, Fr), (p1, q1): (Fr, Fr)) -> (Fr, Fr) {
 impl Level {
     fn leaves(n: usize, blocks: Vec<Block>) -> Level {
         let mut level = Level::default();
-        for block in blocks {
-            let size: usize = block.lengths.iter().product();
-            let Block { offset, lengths, bits, numerators, denominators } = block;
-            let values = match &denominators {
-                Denominators::Rows { rows, .. } => rows.len(),
-                Denominators::Values(values) => values.len(),
-            };
-            assert_eq!(values, size, "one denominator a leaf");
-            if let Numerators::Values(values) = &numerators {
-                assert_eq!(values.len(), size, "one numerator a leaf");
-            }
-            let total: usize = bits.iter().sum();
-            assert!(total <= n && offset % (1 << total) == 0, "a block is aligned and lies in the tree");
-            assert!(offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
-            // Joined axes make long rows; the points are of no account here.
-            let points = bits.iter().map(|_| None).collect();
-            let axes = Axes::new(&lengths, &bits, points, Fr::one());
-            level.place(Dense {
-                offset,
-                lengths: axes.lengths(),
-                bits: axes.bits(),
-                fractions: Fractions::Leaves { numerators, denominators },
-            });
-        }
+        blocks.into_iter().for_each(|block| level.place(Dense::leaves(n, block)));
         level
     }
 
@@ -148,25 +201,7 @@ impl Level {
                 level.singles.insert(address / 2, *fraction);
             }
         }
-        for block in &self.blocks {
-            let length = *block.lengths.last().expect("a variable");
-            let rows = block.lengths.iter().rev().skip(1).product::<usize>();
-            let (mut p, mut q) = sum_pairs(&block.fractions, rows, length);
-            let points = block.bits.iter().map(|_| None).collect();
-            let mut axes = Axes::new(&block.lengths, &block.bits, points, Fr::one());
-            axes.fold();
-            while let Some((length, full)) = axes.short_rows() {
-                p = pad_rows(&p, length, full, Fr::zero());
-                q = pad_rows(&q, length, full, Fr::one());
-                axes.fill_rows();
-            }
-            level.place(Dense {
-                offset: block.offset / 2,
-                lengths: axes.lengths(),
-                bits: axes.bits(),
-                fractions: Fractions::Nodes { p, q },
-            });
-        }
+        self.blocks.iter().for_each(|block| level.place(block.above()));
         level
     }
 }
@@ -206,16 +241,24 @@ fn sum_pairs(fractions: &Fractions, rows: usize, length: usize) -> (Vec<Fr>, Vec
 }
 
 impl Tree {
-    /// See [`crate::Backend::tree`].
-    pub fn build(n: usize, blocks: Vec<Block>) -> Tree {
+    /// See [`crate::Backend::tree`]; as much is stored as `bytes` of memory hold.
+    pub fn build(n: usize, blocks: Vec<Block>, bytes: usize) -> Tree {
         assert!(n < 64, "addresses are 64 bits");
+        let stored = Stored::within(bytes, &blocks);
+        let (late, blocks) = stored.split(blocks);
+        let late: Vec<Dense> = late.into_iter().map(|block| Dense::leaves(n, block)).collect();
         let mut levels = vec![Level::leaves(n, blocks)];
-        for _ in 0..n {
-            levels.push(levels[levels.len() - 1].above());
+        for level in 1..=n {
+            levels.push(levels[level - 1].above());
+            if level == stored.dropped {
+                late.iter().for_each(|leaves| levels[level].place(leaves.merged(level)));
+            }
         }
         levels.reverse();
         let root = levels[0].singles.get(&0).copied().unwrap_or((Fr::zero(), Fr::one()));
-        Tree { root, levels: levels.into_iter().map(Some).collect() }
+        let levels = levels.into_iter().map(Some).collect();
+        let dropped = if late.is_empty() { 0 } else { stored.dropped };
+        Tree { root, levels, late: Arc::new(late), dropped }
     }
 }
 
@@ -229,7 +272,15 @@ impl FractionTree for Tree {
     fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Layer {
         assert_eq!(rho.len(), depth, "one coordinate a level");
         let children = self.levels[depth + 1].take().expect("a layer is asked for once");
-        Layer::new(children, rho, lambda)
+        let merges = self.levels.len() - 2 - depth;
+        let late = (merges < self.dropped).then(|| Late {
+            leaves: self.late.clone(),
+            merges,
+            rho: rho.to_vec(),
+            bound: Vec::new(),
+            until: self.dropped - merges,
+        });
+        Layer::new(children, late, rho, lambda)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Decides the fraction tree on a device: every level compact, leaf denominators made on the fly from rows of a table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ark_bls12_381::Fr;
 use ark_ff::{One, Zero};
@@ -13,13 +13,17 @@ use super::machine::Device;
 use super::walk::{Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
 use crate::field::eq_at;
-use crate::{Block, Denominators, FractionTree, Numerators, Sumcheck};
+use crate::leaves::Stored;
+use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators, Sumcheck};
 
 type Fraction = (Fr, Fr);
 /// `[p0, s, q0, q1]` with `s = p1 + lambda q1`.
 type Quad = [Fr; 4];
 
 const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
+
+/// Tables by address, so that one that many blocks share is copied once.
+type Tables<D> = HashMap<*const Vec<Fr>, Arc<Array<D, Fr>>>;
 
 /// The fractions of one block at one level.
 struct Fractions<D: Device> {
@@ -38,8 +42,11 @@ impl<D: Device> Fractions<D> {
 
     fn at(&self, device: &D, index: usize) -> Fraction {
         let p = self.p.as_ref().map_or_else(Fr::one, |p| p.read(device, index, 1)[0]);
-        let row = self.rows.as_ref().map_or(index, |rows| rows.read(device, index, 1)[0] as usize);
-        (p, self.q.read(device, row, 1)[0])
+        match self.rows.as_ref().map(|rows| rows.read(device, index, 1)[0]) {
+            Some(NO_ROW) => PADDING(),
+            Some(row) => (p, self.q.read(device, row as usize, 1)[0]),
+            None => (p, self.q.read(device, index, 1)[0]),
+        }
     }
 }
 
@@ -52,6 +59,57 @@ struct Dense<D: Device> {
 }
 
 impl<D: Device> Dense<D> {
+    /// A block of leaves of a tree of `n` levels; `tables` are those on the device.
+    fn leaves(device: &D, n: usize, block: &Block, tables: &Mutex<Tables<D>>) -> Self {
+        let size: usize = block.lengths.iter().product();
+        let total: usize = block.bits.iter().sum();
+        assert!(total <= n && block.offset % (1 << total) == 0, "a block is aligned and lies in the tree");
+        assert!(block.offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
+        let p = match &block.numerators {
+            Numerators::One => None,
+            Numerators::Values(values) => {
+                assert_eq!(values.len(), size, "one numerator a leaf");
+                Some(Array::of(device, values))
+            }
+        };
+        let (q, rows) = match &block.denominators {
+            Denominators::Rows { rows, table } => {
+                assert_eq!(rows.len(), size, "one denominator a leaf");
+                let known = |row: &u32| (*row as usize) < table.len() || *row == NO_ROW && p.is_none();
+                assert!(rows.par_iter().all(known), "rows of the table");
+                let mut tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
+                let q = tables.entry(Arc::as_ptr(table)).or_insert_with(|| Arc::new(Array::of(device, table)));
+                (q.clone(), Some(Array::of(device, rows)))
+            }
+            Denominators::Values(values) => {
+                assert_eq!(values.len(), size, "one denominator a leaf");
+                (Arc::new(Array::of(device, values)), None)
+            }
+        };
+        let axes = plain_axes(&block.lengths, &block.bits);
+        let fractions = Fractions { p, q, rows };
+        Dense { offset: block.offset, lengths: axes.lengths(), bits: axes.bits(), fractions }
+    }
+
+    /// The level above, of this block alone.
+    fn above(&self, device: &D) -> Self {
+        let (length, nodes) = self.nodes();
+        let (mut p, mut q) = (Array::new(device, nodes), Array::new(device, nodes));
+        let mut arguments = vec![Argument::from(&p), Argument::from(&q)];
+        arguments.extend(self.fractions.arguments(length));
+        arguments.push(nodes.into());
+        // SAFETY: rows of `length` fractions, `nodes` pairs of neighbours in them.
+        unsafe { launch(device, "level_above", nodes, &arguments) };
+        let mut walk = Walk::<D>::new(plain_axes(&self.lengths, &self.bits));
+        walk.axes.fold();
+        walk.fill_short_rows(|length, full| {
+            p = pad_rows(device, &p, &[Fr::zero()], (length, full));
+            q = pad_rows(device, &q, &[Fr::one()], (length, full));
+        });
+        let fractions = Fractions { p: Some(p), q: Arc::new(q), rows: None };
+        Dense { offset: self.offset / 2, lengths: walk.axes.lengths(), bits: walk.axes.bits(), fractions }
+    }
+
     /// Length of its last axis, and how many nodes stand above its entries.
     fn nodes(&self) -> (usize, usize) {
         let length = *self.lengths.last().expect("a variable");
@@ -75,38 +133,9 @@ fn plain_axes(lengths: &[usize], bits: &[usize]) -> Axes {
 }
 
 impl<D: Device> Level<D> {
-    fn leaves(device: &D, n: usize, blocks: Vec<Block>) -> Self {
+    fn leaves(device: &D, n: usize, blocks: Vec<Block>, tables: &Mutex<Tables<D>>) -> Self {
         let mut level = Level { blocks: Vec::new(), singles: BTreeMap::new() };
-        // A table that many blocks share is copied once.
-        let mut tables: HashMap<*const Vec<Fr>, Arc<Array<D, Fr>>> = HashMap::new();
-        for block in blocks {
-            let size: usize = block.lengths.iter().product();
-            let total: usize = block.bits.iter().sum();
-            assert!(total <= n && block.offset % (1 << total) == 0, "a block is aligned and lies in the tree");
-            assert!(block.offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
-            let p = match &block.numerators {
-                Numerators::One => None,
-                Numerators::Values(values) => {
-                    assert_eq!(values.len(), size, "one numerator a leaf");
-                    Some(Array::of(device, values))
-                }
-            };
-            let (q, rows) = match &block.denominators {
-                Denominators::Rows { rows, table } => {
-                    assert_eq!(rows.len(), size, "one denominator a leaf");
-                    assert!(rows.par_iter().all(|row| (*row as usize) < table.len()), "rows of the table");
-                    let q = tables.entry(Arc::as_ptr(table)).or_insert_with(|| Arc::new(Array::of(device, table)));
-                    (q.clone(), Some(Array::of(device, rows)))
-                }
-                Denominators::Values(values) => {
-                    assert_eq!(values.len(), size, "one denominator a leaf");
-                    (Arc::new(Array::of(device, values)), None)
-                }
-            };
-            let axes = plain_axes(&block.lengths, &block.bits);
-            let fractions = Fractions { p, q, rows };
-            level.place(device, Dense { offset: block.offset, lengths: axes.lengths(), bits: axes.bits(), fractions });
-        }
+        blocks.iter().for_each(|block| level.place(device, Dense::leaves(device, n, block, tables)));
         level
     }
 
@@ -135,25 +164,25 @@ impl<D: Device> Level<D> {
         let node = |address: u64| (address, merge(self.child(2 * address), self.child(2 * address + 1)));
         let singles = self.above_singles().into_iter().map(node).collect();
         let mut level = Level { blocks: Vec::new(), singles };
-        for block in &self.blocks {
-            let (length, nodes) = block.nodes();
-            let (mut p, mut q) = (Array::new(device, nodes), Array::new(device, nodes));
-            let mut arguments = vec![Argument::from(&p), Argument::from(&q)];
-            arguments.extend(block.fractions.arguments(length));
-            arguments.push(nodes.into());
-            // SAFETY: rows of `length` fractions, `nodes` pairs of neighbours in them.
-            unsafe { launch(device, "level_above", nodes, &arguments) };
-            let mut walk = Walk::<D>::new(plain_axes(&block.lengths, &block.bits));
-            walk.axes.fold();
-            walk.fill_short_rows(|length, full| {
-                p = pad_rows(device, &p, &[Fr::zero()], (length, full));
-                q = pad_rows(device, &q, &[Fr::one()], (length, full));
-            });
-            let fractions = Fractions { p: Some(p), q: Arc::new(q), rows: None };
-            let (lengths, bits) = (walk.axes.lengths(), walk.axes.bits());
-            level.place(device, Dense { offset: block.offset / 2, lengths, bits, fractions });
-        }
+        self.blocks.iter().for_each(|block| level.place(device, block.above(device)));
         level
+    }
+}
+
+/// Leaves whose levels are made when they are read: on the host, in parts.
+struct Leaves<D: Device> {
+    n: usize,
+    parts: Vec<Block>,
+    tables: Mutex<Tables<D>>,
+}
+
+impl<D: Device> Leaves<D> {
+    /// Every part, `levels` above the leaves, one after the other.
+    fn merged(&self, device: &D, levels: usize) -> impl Iterator<Item = Dense<D>> {
+        self.parts.iter().map(move |part| {
+            let leaves = Dense::leaves(device, self.n, part, &self.tables);
+            (0..levels).fold(leaves, |dense, _| dense.above(device))
+        })
     }
 }
 
@@ -163,20 +192,30 @@ pub struct Tree<D: Device> {
     root: Fraction,
     /// Level `d` at index `d`, emptied by its layer.
     levels: Vec<Option<Level<D>>>,
+    /// Leaves that are in no level below `n - dropped`.
+    late: Arc<Leaves<D>>,
+    dropped: usize,
 }
 
 impl<D: Device> Tree<D> {
-    /// See [`crate::Backend::tree`].
-    pub fn build(device: Arc<D>, n: usize, blocks: Vec<Block>) -> Self {
+    /// See [`crate::Backend::tree`]; as much is stored as `bytes` of the device's memory hold.
+    pub fn build(device: Arc<D>, n: usize, blocks: Vec<Block>, bytes: usize) -> Self {
         assert!(n < 64, "addresses are 64 bits");
-        let mut levels = vec![Level::leaves(&*device, n, blocks)];
-        for _ in 0..n {
-            let above = levels[levels.len() - 1].above(&device);
-            levels.push(above);
+        let stored = Stored::within(bytes, &blocks);
+        let (parts, blocks) = stored.split(blocks);
+        let late = Leaves { n, parts, tables: Mutex::default() };
+        let mut levels = vec![Level::leaves(&*device, n, blocks, &late.tables)];
+        for number in 1..=n {
+            let mut level = levels[number - 1].above(&device);
+            if number == stored.dropped {
+                late.merged(&device, number).for_each(|dense| level.place(&device, dense));
+            }
+            levels.push(level);
         }
         levels.reverse();
         let root = levels[0].child(0);
-        Tree { device, root, levels: levels.into_iter().map(Some).collect() }
+        let dropped = if late.parts.is_empty() { 0 } else { stored.dropped };
+        Tree { device, root, levels: levels.into_iter().map(Some).collect(), late: Arc::new(late), dropped }
     }
 }
 
@@ -190,7 +229,15 @@ impl<D: Device> FractionTree for Tree<D> {
     fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Layer<D> {
         assert_eq!(rho.len(), depth, "one coordinate a level");
         let below = self.levels[depth + 1].take().expect("a layer is asked for once");
-        Layer::new(self.device.clone(), below, rho, lambda)
+        let merges = self.levels.len() - 2 - depth;
+        let late = (merges < self.dropped).then(|| Late {
+            leaves: self.late.clone(),
+            merges,
+            rho: rho.to_vec(),
+            bound: Vec::new(),
+            until: self.dropped - merges,
+        });
+        Layer::new(self.device.clone(), below, late, rho, lambda)
     }
 }
 
@@ -208,12 +255,34 @@ enum State<D: Device> {
     Quads(Array<D, Fr>),
 }
 
+/// Parts whose level below is made from the leaves, `merges` levels under it, for every round, until `until` variables are
+/// bound.
+struct Late<D: Device> {
+    leaves: Arc<Leaves<D>>,
+    merges: usize,
+    rho: Vec<Fr>,
+    bound: Vec<Fr>,
+    until: usize,
+}
+
+impl<D: Device> Late<D> {
+    /// The nodes above each part, one after the other.
+    fn parts(&self, device: &D, lambda: Fr) -> impl Iterator<Item = Part<D>> {
+        self.leaves.merged(device, self.merges).map(move |below| {
+            let mut part = Part::new(below, &self.rho);
+            self.bound.iter().for_each(|r| part.bind(device, *r, lambda));
+            part
+        })
+    }
+}
+
 /// See [`crate::FractionTree::layer`].
 pub struct Layer<D: Device> {
     device: Arc<D>,
     rho: Vec<Fr>,
     lambda: Fr,
     parts: Vec<Part<D>>,
+    late: Option<Late<D>>,
     singles: BTreeMap<u64, Quad>,
 }
 
@@ -304,11 +373,11 @@ impl<D: Device> Part<D> {
 }
 
 impl<D: Device> Layer<D> {
-    fn new(device: Arc<D>, below: Level<D>, rho: &[Fr], lambda: Fr) -> Self {
+    fn new(device: Arc<D>, below: Level<D>, late: Option<Late<D>>, rho: &[Fr], lambda: Fr) -> Self {
         let node = |address: u64| (address, quad(below.child(2 * address), below.child(2 * address + 1), lambda));
         let singles = below.above_singles().into_iter().map(node).collect();
         let parts = below.blocks.into_iter().map(|block| Part::new(block, rho)).collect();
-        let mut layer = Layer { device, rho: rho.to_vec(), lambda, parts, singles };
+        let mut layer = Layer { device, rho: rho.to_vec(), lambda, parts, late, singles };
         layer.settle();
         layer
     }
@@ -345,10 +414,13 @@ impl<D: Device> Sumcheck for Layer<D> {
             let weight = eq_at(rest, address);
             sums.iter_mut().zip(pair(low, high)).for_each(|(sum, part)| *sum += weight * part);
         }
-        for part in &mut self.parts {
+        let mut add = |part: &mut Part<D>| {
             let terms = part.round(&self.device, self.lambda);
             sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-        }
+        };
+        self.parts.iter_mut().for_each(&mut add);
+        let late = self.late.iter().flat_map(|late| late.parts(&self.device, self.lambda));
+        late.for_each(|mut part| add(&mut part));
         (sums[0] - sums[1], sums[1])
     }
 
@@ -357,11 +429,19 @@ impl<D: Device> Sumcheck for Layer<D> {
         self.singles = self.single_pairs().into_iter().map(|(address, pair)| (address, fold(pair))).collect();
         self.rho.pop().expect("a variable is left");
         self.parts.iter_mut().for_each(|part| part.bind(&self.device, r, self.lambda));
+        if let Some(mut late) = self.late.take() {
+            late.bound.push(r);
+            if late.bound.len() == late.until {
+                self.parts.extend(late.parts(&self.device, self.lambda));
+            } else {
+                self.late = Some(late);
+            }
+        }
         self.settle();
     }
 
     fn finish(self) -> [Fr; 4] {
-        assert!(self.rho.is_empty() && self.parts.is_empty(), "variables left");
+        assert!(self.rho.is_empty() && self.parts.is_empty() && self.late.is_none(), "variables left");
         let [p0, s, q0, q1] = self.singles.get(&0).copied().unwrap_or(padding(self.lambda));
         [p0, s - self.lambda * q1, q0, q1]
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
-use zkllm_kernels::{Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck};
+use zkllm_kernels::{
+    Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, NO_ROW, Numerators, Piece, Sumcheck,
+};
 
 use super::checked;
 
@@ -212,15 +214,20 @@ fn block(source: &mut Source, offset: u64, axes: &[(usize, usize)], kind: usize)
         bits: axes.iter().map(|axis| axis.1).collect(),
         numerators: if kind & 1 == 0 { Numerators::One } else { Numerators::Values(source.frs(size)) },
         denominators: if kind & 2 == 0 {
-            Denominators::Rows { rows: (0..size).map(|_| source.below(50) as u32).collect(), table }
+            // Some are no row, where all numerators are 1.
+            let row = |_| match source.below(if kind & 1 == 0 { 60 } else { 50 }) {
+                row @ 0..50 => row as u32,
+                _ => NO_ROW,
+            };
+            Denominators::Rows { rows: (0..size).map(row).collect(), table }
         } else {
             Denominators::Values(source.frs(size))
         },
     }
 }
 
-fn whole_tree(n: usize, blocks: Vec<Block>, source: &mut Source) {
-    let mut tree = checked().tree(n, blocks);
+fn whole_tree<B: Backend>(backend: &B, n: usize, blocks: Vec<Block>, source: &mut Source) {
+    let mut tree = backend.tree(n, blocks);
     tree.root();
     for depth in 0..n {
         let rho = source.frs(depth);
@@ -232,11 +239,11 @@ fn whole_tree(n: usize, blocks: Vec<Block>, source: &mut Source) {
 #[test]
 fn trees_agree() {
     let mut source = Source(5);
-    whole_tree(0, vec![], &mut source);
-    whole_tree(3, vec![], &mut source);
+    whole_tree(&checked(), 0, vec![], &mut source);
+    whole_tree(&checked(), 3, vec![], &mut source);
     for kind in 0..4 {
         let one = block(&mut source, 0, &[], kind);
-        whole_tree(0, vec![one], &mut source);
+        whole_tree(&checked(), 0, vec![one], &mut source);
         for (n, offset, axes) in [
             (1, 1, &[(1usize, 0usize)] as &[(usize, usize)]),
             (1, 0, &[(2, 1)]),
@@ -253,7 +260,7 @@ fn trees_agree() {
             (6, 0, &[(3, 2), (0, 2)]),
         ] {
             let block = block(&mut source, offset, axes, kind);
-            whole_tree(n, vec![block], &mut source);
+            whole_tree(&checked(), n, vec![block], &mut source);
         }
     }
     let blocks = vec![
@@ -265,7 +272,7 @@ fn trees_agree() {
         block(&mut source, 160, &[(27, 5)], 3),
         block(&mut source, 256, &[(3, 3), (31, 5)], 2),
     ];
-    whole_tree(11, blocks, &mut source);
+    whole_tree(&checked(), 11, blocks, &mut source);
 }
 
 #[test]
@@ -276,7 +283,21 @@ fn a_large_tree_agrees_on_its_coarse_layers() {
         block(&mut source, 1 << 14, &[(1025, 11)], 1),
         block(&mut source, 3 << 13, &[(61, 6), (100, 7)], 0),
     ];
-    whole_tree(15, blocks, &mut source);
+    whole_tree(&checked(), 15, blocks, &mut source);
+}
+
+/// A tree that takes 7 MB, and much less when its lowest levels are made as they are read.
+#[allow(dead_code)]
+pub fn a_tall_tree<B: Backend>(backend: &B) {
+    let mut source = Source(9);
+    let blocks = vec![
+        block(&mut source, 0, &[(5, 3), (300, 9), (31, 5)], 0),
+        block(&mut source, 8 << 14, &[(1025, 11)], 0),
+        block(&mut source, 9 << 14, &[(17, 5), (100, 7)], 1),
+        block(&mut source, 10 << 14, &[(90, 7)], 2),
+        block(&mut source, 11 << 14, &[(30, 5), (129, 8)], 0),
+    ];
+    whole_tree(backend, 18, blocks, &mut source);
 }
 
 #[test]

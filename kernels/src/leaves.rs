@@ -1,0 +1,153 @@
+//! Decides how much of the fraction tree is stored: as many levels as the memory at hand holds. The lowest ones, where most
+//! of the fractions are, are otherwise made anew for every round that reads them, one part of the leaves after the other,
+//! until enough variables are bound that the rest fits.
+//!
+//! Of `L` leaves, level `n - i` has `L / 2^i` fractions of 64 bytes, so all levels above the leaves take `64 L` bytes; a
+//! sumcheck over a level takes as much again. Without the `k` lowest levels both shrink by `2^k`, and a round over them
+//! repeats at most `k` merges and `k` folds.
+
+use crate::{Block, Denominators, Numerators};
+
+/// Most levels that are left out.
+const MOST: usize = 8;
+/// Leaves of a part at least, and at most.
+const PART: [usize; 2] = [1 << 10, 1 << 22];
+/// Bytes of a leaf in a part that is being made.
+const MAKING: usize = 256;
+
+/// What is stored of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Levels left out, from the lowest above the leaves.
+    pub dropped: usize,
+    /// Leaves of a part at most.
+    pub part: usize,
+}
+
+impl Stored {
+    /// What `bytes` of memory hold of the tree over `blocks`; everything if that fits.
+    pub fn within(bytes: usize, blocks: &[Block]) -> Stored {
+        let leaves: usize = blocks.iter().map(|block| block.lengths.iter().product::<usize>()).sum();
+        let fits = |dropped: &usize| 128 * (leaves as u128) >> dropped <= bytes as u128;
+        Stored { dropped: (0..MOST).find(fits).unwrap_or(MOST), part: (bytes / 4 / MAKING).clamp(PART[0], PART[1]) }
+    }
+
+    /// The blocks whose lowest levels are made when they are read, in parts, and the others: small ones and those of
+    /// values, which are stored as they are.
+    pub fn split(&self, blocks: Vec<Block>) -> (Vec<Block>, Vec<Block>) {
+        let late = |block: &Block| {
+            let size: usize = block.lengths.iter().product();
+            self.dropped > 0 && size >= PART[0] && matches!(block.denominators, Denominators::Rows { .. })
+        };
+        let (late, stored): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(late);
+        // A part may be a short rest.
+        let parts = late.into_iter().flat_map(|block| cut(block, self.part));
+        let (late, rests): (Vec<Block>, Vec<Block>) =
+            parts.partition(|part| part.bits.iter().sum::<usize>() > self.dropped);
+        (late, [stored, rests].concat())
+    }
+}
+
+/// The block in aligned parts of at most `most` leaves, as far as its last axis allows.
+fn cut(block: Block, most: usize) -> Vec<Block> {
+    let size: usize = block.lengths.iter().product();
+    let (Some((&length, rest)), Some((&bits, rest_bits))) = (block.lengths.split_first(), block.bits.split_first())
+    else {
+        return vec![block];
+    };
+    if size <= most || (rest.is_empty() && length <= most) {
+        return vec![block];
+    }
+    // Groups of 2^log indices of the first axis.
+    let inner: usize = rest.iter().product();
+    let log = (most / inner).max(1).ilog2() as usize;
+    let inside = log + rest_bits.iter().sum::<usize>();
+    let part = |group: usize| {
+        let first = group << log;
+        let count = (length - first).min(1 << log);
+        let (mut lengths, mut part_bits) = (rest.to_vec(), rest_bits.to_vec());
+        if log > 0 {
+            lengths.insert(0, count);
+            part_bits.insert(0, log);
+        }
+        let run = first * inner..(first + count) * inner;
+        let numerators = match &block.numerators {
+            Numerators::One => Numerators::One,
+            Numerators::Values(values) => Numerators::Values(values[run.clone()].to_vec()),
+        };
+        let denominators = match &block.denominators {
+            Denominators::Rows { rows, table } => Denominators::Rows { rows: rows[run].to_vec(), table: table.clone() },
+            Denominators::Values(values) => Denominators::Values(values[run].to_vec()),
+        };
+        let offset = block.offset + ((group as u64) << inside);
+        cut(Block { offset, lengths, bits: part_bits, numerators, denominators }, most)
+    };
+    debug_assert!(length <= 1 << bits, "an axis is not longer than its bits allow");
+    (0..length.div_ceil(1 << log)).flat_map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Fr;
+
+    #[test]
+    fn parts_have_every_leaf_once_at_its_address() {
+        for (lengths, bits, most) in [
+            (vec![5, 3, 9], vec![3, 2, 4], 32),
+            (vec![5, 3, 9], vec![3, 2, 4], 9),
+            (vec![5, 3, 9], vec![3, 2, 4], 1),
+            (vec![13], vec![4], 4),
+            (vec![1, 7], vec![0, 3], 2),
+            (vec![], vec![], 1),
+            (vec![0, 4], vec![2, 2], 1),
+        ] {
+            let size: usize = lengths.iter().product();
+            let rows: Vec<u32> = (0..size as u32).collect();
+            let denominators = Denominators::Rows { rows, table: vec![Fr::from(1); size].into() };
+            let block = Block {
+                offset: 1 << 20,
+                lengths: lengths.clone(),
+                bits: bits.clone(),
+                numerators: Numerators::One,
+                denominators,
+            };
+            let leaves = |block: &Block| -> Vec<(u64, u32)> {
+                let Denominators::Rows { rows, .. } = &block.denominators else { unreachable!("rows") };
+                let address = |mut index: usize| {
+                    let mut at = (0, 0);
+                    for (length, bits) in block.lengths.iter().zip(&block.bits).rev() {
+                        at = (at.0 + (((index % length) as u64) << at.1), at.1 + bits);
+                        index /= length;
+                    }
+                    block.offset + at.0
+                };
+                rows.iter().enumerate().map(|(index, row)| (address(index), *row)).collect()
+            };
+            let whole = leaves(&block);
+            let parts = cut(block, most);
+            assert_eq!(parts.iter().flat_map(&leaves).collect::<Vec<_>>(), whole);
+            for part in &parts {
+                assert!(part.lengths.iter().product::<usize>() <= most, "{lengths:?} {most}");
+                assert_eq!(part.offset % (1 << part.bits.iter().sum::<usize>()), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_memory_says_how_many_levels_are_stored() {
+        let rows = vec![0; 1 << 20];
+        let block = Block {
+            offset: 0,
+            lengths: vec![1 << 20],
+            bits: vec![20],
+            numerators: Numerators::One,
+            denominators: Denominators::Rows { rows, table: vec![Fr::from(1)].into() },
+        };
+        let dropped = |bytes| Stored::within(bytes, std::slice::from_ref(&block)).dropped;
+        assert_eq!(
+            [dropped(usize::MAX), dropped(1 << 27), dropped((1 << 27) - 1), dropped(1 << 24), dropped(0)],
+            [0, 0, 1, 3, 8]
+        );
+    }
+}
