@@ -7,6 +7,7 @@ use std::{hint::black_box, sync::Arc, time::Instant};
 use ark_bls12_381::Fq;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
+use zkllm_kernels::cpu::Tree;
 use zkllm_kernels::{Backend, Block, Cpu, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck};
 
 struct Source(u64);
@@ -167,14 +168,22 @@ fn tree(source: &mut Source) {
         numerators: Numerators::One,
         denominators: Denominators::Rows { rows: (0..leaves).map(|_| source.word() as u32 & 0xffff).collect(), table },
     };
+    for (stored, bytes) in
+        [("", usize::MAX), (", lowest 3 levels made as read", 12 * leaves), (", lowest 6", 2 * leaves)]
+    {
+        one_tree(source, n, block.clone(), leaves, (stored, bytes));
+    }
+}
+
+fn one_tree(source: &mut Source, n: usize, block: Block, leaves: usize, (stored, bytes): (&str, usize)) {
     let mut built = None;
-    report("tree build: a leaf", leaves, || built = Some(Cpu.tree(n, vec![block])));
+    report(&format!("tree build{stored}: a leaf"), leaves, || built = Some(Tree::build(n, vec![block], bytes)));
     let mut tree = built.expect("built");
     let (mut coarse, begin) = (0.0, Instant::now());
     for depth in 0..n {
         let rho = source.frs(depth);
         let lambda = source.frs(1)[0];
-        let run = |tree: &mut <Cpu as Backend>::Tree| {
+        let run = |tree: &mut Tree| {
             let mut layer = tree.layer(depth, &rho, lambda);
             for r in &rho {
                 black_box(layer.round());

@@ -32,12 +32,16 @@ use crate::{Backend, Block, Ints, Piece};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 
-/// Bytes of memory that the system would give, everything where it does not say.
+/// Bytes of memory that the system would give, a container's limit included; everything where it does not say.
 fn free_bytes() -> usize {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok());
-    kib.map_or(usize::MAX, |kib| kib.saturating_mul(1024))
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let number = |text: &str| text.trim().trim_end_matches(" kB").parse::<usize>().ok();
+    let info = read("/proc/meminfo");
+    let machine = info.lines().find_map(|line| number(line.strip_prefix("MemAvailable:")?)).map(|kib| kib << 10);
+    // What a container holds of files is given back when it is needed; it is counted as taken, to be safe.
+    let group = |name: &str| number(&read(&format!("/sys/fs/cgroup/memory.{name}")));
+    let container = group("max").zip(group("current")).map(|(most, taken)| most.saturating_sub(taken));
+    machine.unwrap_or(usize::MAX).min(container.unwrap_or(usize::MAX))
 }
 
 impl Backend for Cpu {

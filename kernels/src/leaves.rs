@@ -2,14 +2,17 @@
 //! of the fractions are, are otherwise made anew for every round that reads them, one part of the leaves after the other,
 //! until enough variables are bound that the rest fits.
 //!
-//! Of `L` leaves, level `n - i` has `L / 2^i` fractions of 64 bytes, so all levels above the leaves take `64 L` bytes; a
-//! sumcheck over a level takes as much again. Without the `k` lowest levels both shrink by `2^k`, and a round over them
-//! repeats at most `k` merges and `k` folds.
+//! Of `L` leaves, level `n - i` has `L / 2^i` fractions of 64 bytes, so all levels above the leaves take `64 L` bytes, and
+//! `64 L / 2^k` without the `k` lowest. Their sumchecks come last, when all other levels are read; they start to store when
+//! as many variables are bound that the nodes left, of 128 bytes each, take no more than that. A round before repeats at
+//! most `k` merges and folds.
 
 use crate::{Block, Denominators, Numerators};
 
+/// Bytes of a leaf's share of all levels above it.
+pub const LEAF_BYTES: u64 = 64;
 /// Most levels that are left out.
-const MOST: usize = 8;
+pub const MOST: usize = 8;
 /// Leaves of a part at least, and at most.
 const PART: [usize; 2] = [1 << 10, 1 << 22];
 /// Bytes of a leaf in a part that is being made.
@@ -28,8 +31,11 @@ impl Stored {
     /// What `bytes` of memory hold of the tree over `blocks`; everything if that fits.
     pub fn within(bytes: usize, blocks: &[Block]) -> Stored {
         let leaves: usize = blocks.iter().map(|block| block.lengths.iter().product::<usize>()).sum();
-        let fits = |dropped: &usize| 128 * (leaves as u128) >> dropped <= bytes as u128;
-        Stored { dropped: (0..MOST).find(fits).unwrap_or(MOST), part: (bytes / 4 / MAKING).clamp(PART[0], PART[1]) }
+        // A quarter is for the part that is being made.
+        let making = bytes / 4;
+        let fits = |dropped: &usize| (LEAF_BYTES * leaves as u64) >> dropped <= (bytes - making) as u64;
+        let dropped = (0..MOST).find(fits).unwrap_or(MOST);
+        Stored { dropped, part: (making / MAKING).clamp(PART[0], PART[1]) }
     }
 
     /// The blocks whose lowest levels are made when they are read, in parts, and the others: small ones and those of
@@ -146,8 +152,8 @@ mod tests {
         };
         let dropped = |bytes| Stored::within(bytes, std::slice::from_ref(&block)).dropped;
         assert_eq!(
-            [dropped(usize::MAX), dropped(1 << 27), dropped((1 << 27) - 1), dropped(1 << 24), dropped(0)],
-            [0, 0, 1, 3, 8]
+            [dropped(usize::MAX), dropped(4 << 25), dropped(1 << 26), dropped(1 << 23), dropped(0)],
+            [0, 0, 1, 4, 8]
         );
     }
 }

@@ -6,6 +6,7 @@ use ark_ec::pairing::Pairing;
 use ark_ff::UniformRand;
 use std::time::{Duration, Instant};
 use zkllm_kernels::Backend;
+use zkllm_kernels::leaves::{LEAF_BYTES, MOST};
 use zkllm_verifier::dory;
 use zkllm_verifier::einsum::shared_axes;
 use zkllm_verifier::ledger::WIDTH;
@@ -31,10 +32,10 @@ pub struct Cost {
     pub miller_loops: u64,
     /// Bytes of the proof.
     pub proof_bytes: u64,
-    /// Bytes of memory at the peak, roughly: model, witness, lookup rows, tree.
+    /// Bytes of memory at the peak, roughly, without the tree: model, witness, lookup rows.
     pub memory_bytes: u64,
-    /// Bytes of a GPU's memory at the peak, roughly: tree and lookup rows; tables of bases take a quarter of what is free.
-    pub device_bytes: u64,
+    /// Bytes of the tree with all levels stored, on the GPU where there is one.
+    pub tree_bytes: u64,
 }
 
 /// Seconds of one operation on one core.
@@ -57,11 +58,15 @@ impl Cost {
         let program = &plan.program;
         let size = |axes: &[usize]| program.lengths(axes).iter().map(|&length| length as u64).product::<u64>();
         let mut cost = Self::default();
-        for (lookup, rows) in program.lookups.iter().map(|lookup| (lookup, size(&lookup.axes))) {
-            let rows = if lookup.causal { rows / 2 } else { rows };
-            cost.leaves += rows;
+        // Causal lookups and columns are stored as squares.
+        let (mut rows, mut stored) = (0, 0);
+        for lookup in &program.lookups {
+            let size = size(&lookup.axes);
+            rows += size;
+            cost.leaves += if lookup.causal { size / 2 } else { size };
         }
-        cost.leaves += program.tables.iter().map(|table| 1u64 << table.bits()).sum::<u64>();
+        let tables = program.tables.iter().map(|table| 1u64 << table.bits()).sum::<u64>();
+        (rows, cost.leaves) = (rows + tables, cost.leaves + tables);
         for column in &program.columns {
             let entries = if column.causal { size(&column.axes) / 2 } else { size(&column.axes) };
             match column.origin {
@@ -71,6 +76,7 @@ impl Cost {
                     cost.small_products += 4 * entries;
                 }
                 _ => {
+                    stored += size(&column.axes);
                     cost.committed += entries;
                     cost.small_products += 5 * entries;
                     cost.additions += entries;
@@ -89,9 +95,14 @@ impl Cost {
         let side = 1u64 << plan.chunk_log;
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
         cost.proof_bytes = proof_bytes(plan);
-        cost.device_bytes = cost.leaves * (4 + 64);
-        cost.memory_bytes = cost.weights * 2 + cost.committed * 4 + cost.leaves * (4 + 64) + (1 << 28);
+        cost.memory_bytes = cost.weights * 2 + stored * 4 + rows * 4 + (1 << 28);
+        cost.tree_bytes = rows * LEAF_BYTES;
         cost
+    }
+
+    /// Bytes of the tree with as few levels stored as can be: slower.
+    pub fn least_tree_bytes(&self) -> u64 {
+        self.tree_bytes >> MOST
     }
 
     /// Seconds on `cores` cores if nothing but the counted operations took time.

@@ -63,7 +63,7 @@ impl<D: Device> Dense<D> {
     fn leaves(device: &D, n: usize, block: &Block, tables: &Mutex<Tables<D>>) -> Self {
         let size: usize = block.lengths.iter().product();
         let total: usize = block.bits.iter().sum();
-        assert!(total <= n && block.offset % (1 << total) == 0, "a block is aligned and lies in the tree");
+        assert!(total <= n && block.offset.is_multiple_of(1 << total), "a block is aligned and lies in the tree");
         assert!(block.offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
         let p = match &block.numerators {
             Numerators::One => None,

@@ -90,8 +90,9 @@ impl Bench {
             bail!("--tokens {length} must be above --max-tokens {outputs} and not above --context {}", options.context);
         }
         let card = uncalibrated(&model, &options)?;
-        let wanted =
-            Cost::of(&session::plan(&card, &Statement::new(&card, vec![0; length], length - outputs)?)?).memory_bytes;
+        let statement = Statement::new(&card, vec![0; length], length - outputs)?;
+        let cost = Cost::of(&session::plan(&card, &statement)?);
+        let wanted = cost.memory_bytes + cost.least_tree_bytes();
         if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
             bail!(
                 "{shape} with {length} tokens takes about {} GiB of memory, and the machine has {}; take fewer tokens or a smaller shape",

@@ -204,12 +204,13 @@ impl Cost {
         let unit = with_backend!(&backend, backend => cost::measure(backend));
         let cores = rayon::current_num_threads();
         println!("proof        about {} bytes", cost.proof_bytes);
-        println!("memory       about {} MiB", cost.memory_bytes >> 20);
+        println!("memory       about {} MiB, and the lookup tree", cost.memory_bytes >> 20);
         println!(
-            "on a GPU     about {} MiB{}",
-            cost.device_bytes >> 20,
+            "lookup tree  about {} MiB, {} MiB at least{}",
+            cost.tree_bytes >> 20,
+            cost.least_tree_bytes() >> 20,
             match free_bytes(&backend) {
-                Some(free) => format!(", of which {} MiB are free", free >> 20),
+                Some(free) => format!("; the GPU has {} MiB free", free >> 20),
                 None => String::new(),
             }
         );

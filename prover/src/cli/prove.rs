@@ -96,7 +96,8 @@ pub fn receipt(
     statement: &Statement,
 ) -> Result<(Vec<u8>, Phases)> {
     let plan = session::plan(card, statement)?;
-    let wanted = Cost::of(&plan).memory_bytes;
+    let cost = Cost::of(&plan);
+    let wanted = cost.memory_bytes + cost.least_tree_bytes();
     if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
         eprintln!(
             "warning: this takes about {} GiB of memory, and the machine has {}; fewer tokens take less",

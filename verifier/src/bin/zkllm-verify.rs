@@ -1,6 +1,7 @@
 //! `zkllm-verify CARD RECEIPT`: exit 0 proved, 1 refused, 2 unusable input or usage. Links no prover code.
 
-use std::io::Read;
+use std::fmt::Arguments;
+use std::io::{Read, Write, stdout};
 use std::process::ExitCode;
 use zkllm_verifier::verify;
 
@@ -37,12 +38,17 @@ fn main() -> ExitCode {
             let statement = verified.statement();
             let (prompt, answer) = statement.tokens().split_at(statement.prompt_length());
             let fingerprint: String = verified.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
-            println!("proved: model {:?} {fingerprint} answers {prompt:?} with {answer:?}", verified.name());
+            say(format_args!("proved: model {:?} {fingerprint} answers {prompt:?} with {answer:?}", verified.name()));
             ExitCode::SUCCESS
         }
         Err(refusal) => {
-            println!("refused: {refusal}");
+            say(format_args!("refused: {refusal}"));
             ExitCode::from(if refusal.is_unusable() { 2 } else { 1 })
         }
     }
+}
+
+/// Prints a line. A closed output changes no verdict: the exit code tells it.
+fn say(line: Arguments<'_>) {
+    let _ = writeln!(stdout(), "{line}");
 }
