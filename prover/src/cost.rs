@@ -4,14 +4,15 @@ use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
 use ark_ff::UniformRand;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use zkllm_kernels::Backend;
 use zkllm_kernels::leaves::{LEAF_BYTES, MOST};
 use zkllm_verifier::dory;
-use zkllm_verifier::einsum::shared_axes;
+use zkllm_verifier::einsum::{operands, shared_axes};
 use zkllm_verifier::ledger::WIDTH;
 use zkllm_verifier::plan::Plan;
-use zkllm_verifier::program::{Origin, ProductKind};
+use zkllm_verifier::program::{Origin, Product, ProductId, ProductKind, Source, Sum};
 
 /// Counts of the dominating operations of a proof.
 #[derive(Clone, Copy, Debug, Default)]
@@ -115,22 +116,39 @@ impl Cost {
     }
 }
 
-/// The bytes of a plan's proof, counted as the driver goes. Rounding up to whole entries is left out for nested products.
+/// The bytes of a plan's proof, counted as the driver goes. A product that is claimed at two points counts once.
 fn proof_bytes(plan: &Plan) -> u64 {
     let program = &plan.program;
     let levels = plan.leaf_bits as u64;
     let mut entries = 1 + levels * (levels - 1) / 2 + levels;
     let mut gates = 1 + 2 * levels;
-    for product in &program.products {
-        let rounds: usize = shared_axes(product).iter().map(|&axis| program.axes[axis].bits).sum();
-        entries += rounds as u64 + 1;
-        gates += u64::from(!matches!(product.kind, ProductKind::Rotary(_)));
+    let slots = |count: usize| count.div_ceil(WIDTH) as u64;
+    let of = |sums: Vec<&Sum>| -> BTreeSet<ProductId> {
+        let terms = sums.into_iter().flat_map(|sum| &sum.terms);
+        terms.filter_map(|term| if let Source::Product(id) = term.source { Some(id) } else { None }).collect()
+    };
+    let zeros = program.zeros.iter().map(|zero| &zero.sum);
+    let mut claimed = of(program.lookups.iter().flat_map(|lookup| &lookup.values).chain(zeros).collect());
+    while !claimed.is_empty() {
+        let products: Vec<_> = claimed.iter().map(|&id| &program.products[id]).collect();
+        let bits = |product: &&Product| -> usize { program.bits(&shared_axes(product)) };
+        let rounds: Vec<usize> = products.iter().map(bits).collect();
+        for round in 0..rounds.iter().copied().max().unwrap_or(0) {
+            entries += slots(2 * rounds.iter().filter(|&&rounds| rounds > round).count());
+        }
+        entries += slots(products.iter().map(|product| operands(product)).sum());
+        gates += products.iter().filter(|product| !matches!(product.kind, ProductKind::Rotary(_))).count() as u64;
+        let right = |product: &&Product| match &product.kind {
+            ProductKind::Einsum(right) | ProductKind::Scores(right) => Some(right.sum.clone()),
+            ProductKind::Rotary(_) => None,
+        };
+        let rights: Vec<Sum> = products.iter().filter_map(right).collect();
+        claimed = of(products.iter().map(|product| &product.left.sum).chain(&rights).collect());
     }
-    let slots = |count: u64| count.div_ceil(WIDTH as u64);
-    entries += slots(program.products.len() as u64) + program.zeros.len() as u64;
-    entries += 2 * plan.chunk_log as u64 + slots(plan.chunks() as u64) + 1 + slots(gates + 3);
+    entries += slots(program.products.len()) + program.zeros.len() as u64;
+    entries += 2 * plan.chunk_log as u64 + slots(plan.chunks()) + 1 + slots(gates as usize + 3);
     let folds = u64::from(64 - (entries - 1).leading_zeros());
-    plan.witness_chunks as u64 * 288
+    plan.witness_chunks as u64 * 192
         + 48 * (entries + 2 * folds + 2)
         + 32 * 12
         + dory::proof_length(plan.chunk_log) as u64

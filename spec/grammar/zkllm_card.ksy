@@ -109,4 +109,4 @@ types:
       - id: coefficients
         size: 48
         repeat: expr
-        repeat-expr: 6
+        repeat-expr: 4

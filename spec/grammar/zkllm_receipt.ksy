@@ -33,7 +33,7 @@ types:
         repeat: expr
         repeat-expr: num_tokens
   proof:
-    doc: elements of 32, 48, 96 and 288 bytes (transcript.messages), the last twelve of which every proof has
+    doc: elements of 32, 48, 96 and 192 bytes (transcript.messages), the last twelve of which every proof has
     seq:
       - id: messages
         size: _io.size - 416

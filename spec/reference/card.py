@@ -46,8 +46,8 @@ class Card:
         self.chunk_log = r.integer(1)
         n = r.integer(2)
         require(1 <= self.chunk_log <= 16 and n <= 1 << 10, "over-limit")
-        commitments = r.take(288 * n)
-        self.commitments = [commitments[288 * i:288 * i + 288] for i in range(n)]
+        commitments = r.take(192 * n)
+        self.commitments = [commitments[192 * i:192 * i + 192] for i in range(n)]
         r.end()
 
 

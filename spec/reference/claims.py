@@ -1,6 +1,5 @@
 """Sums under weights become claims on columns (the pool) and on products (the queue) (claim.md)."""
 
-from collections import deque
 from dataclasses import dataclass
 
 from groups import R
@@ -160,7 +159,7 @@ class Claims:
     def __init__(self, ledger):
         self.ledger = ledger
         self.pool = []                  # (column terms, form)
-        self.queue = deque()            # ((product, points), form)
+        self.queue = []                 # ((product, points), form)
 
     def split(self, parts, value):
         """Spec: claim.split"""

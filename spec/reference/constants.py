@@ -25,13 +25,13 @@ def hash2(name, number):
 class Constants:
     def __init__(self, data):
         """Spec: dory.constants"""
-        assert len(data) == 14976
+        assert len(data) == 10272
         self.data = data
         points = [read_g1(data[48 * i:48 * i + 48]) for i in range(12)]
         self.g, self.g_v, self.h = points[:8], points[8], points[9]
         self.H1, self.Gamma1_0 = points[10:]
         self.H2, self.Gamma2_0, self.G2y = (read_g2(data[576 + 96 * i:672 + 96 * i]) for i in range(3))
-        self.chi_1 = read_gt(data[864:1152])
+        self.chi_1 = read_gt(data[864:1056])
 
     @cached_property
     def HT(self):
@@ -41,8 +41,8 @@ class Constants:
         """chi_n, Delta1_n, Delta2_n for n = 2^k; k = 0 has chi_1 only."""
         if k == 0:
             return self.chi_1, None, None
-        at = 1152 + 864 * (k - 1)
-        return tuple(read_gt(self.data[at + 288 * i:at + 288 * i + 288]) for i in range(3))
+        at = 1056 + 576 * (k - 1)
+        return tuple(read_gt(self.data[at + 192 * i:at + 192 * i + 192]) for i in range(3))
 
     def check(self, levels):
         """The file is what the generators give, for the first levels."""

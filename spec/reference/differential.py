@@ -47,8 +47,8 @@ class Mutator:
     def __init__(self, card, receipt, seed):
         self.card, self.receipt, self.random = card, receipt, random.Random(seed)
         self.elements = elements(card, receipt)
-        n = next(n for n in range(1, 4097) if int.from_bytes(card[-288 * n - 2:-288 * n], "little") == n)
-        self.fields = len(card) - 288 * n
+        n = next(n for n in range(1, 4097) if int.from_bytes(card[-192 * n - 2:-192 * n], "little") == n)
+        self.fields = len(card) - 192 * n
 
     def other(self, byte):
         r = self.random
@@ -136,7 +136,7 @@ class Mutator:
             card[precision + len(PRECISION) + 32] = r.choice([0, 1, 2, 3, 15, 16, 17, r.randrange(1, 17)])
         if r.random() < 0.2:
             n = r.choice([0, 1, 2, 3, 4, 7])
-            card = card[:self.fields - 2] + n.to_bytes(2, "little") + (card[self.fields:self.fields + 288] * n)
+            card = card[:self.fields - 2] + n.to_bytes(2, "little") + (card[self.fields:self.fields + 192] * n)
         if r.random() < 0.1:
             name = r.choice(["", "a" * 127, "a" * 128, "a" * 129, "\u2603", "a\u200bb", "\x7f", "\xa0", "\xad", "\u2010", "\u2027",
                              "\u2028", "\u202e", "\u202f", "\u205f", "\u2060", "\u206f", "\u2070", "\ufeff", "\U0001f600"]).encode()

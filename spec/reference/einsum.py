@@ -5,56 +5,72 @@ from groups import R
 from multilinear import eq_table
 from program import Rotary
 from refuse import require
-from sumcheck import sumcheck
+from sumcheck import sumchecks
 
 
-def reduce(claim, value, ledger, claims):
-    product, points = claim
-    left, right = product.left, product.right
-    point = dict(zip(product.axes, points))
+class Reduction:
+    """One claim on its way."""
 
-    # Spec: einsum.shared
-    if isinstance(product.kind, Rotary):
-        free = product.kind.t, product.kind.half, product.kind.pair
-        shared = [a for a in left.axes if a in free]
-    else:
-        free = ()
-        also = right.axes + ([product.axes[-2]] if product.kind == "scores" else [])
-        shared = [a for a in left.axes if a in also]
+    def __init__(self, claim):
+        self.product, points = claim
+        product = self.product
+        self.point = dict(zip(product.axes, points))
+        # Spec: einsum.shared
+        if isinstance(product.kind, Rotary):
+            free = product.kind.t, product.kind.half, product.kind.pair
+            self.shared = [a for a in product.left.axes if a in free]
+        else:
+            free = ()
+            also = product.right.axes + ([product.axes[-2]] if product.kind == "scores" else [])
+            self.shared = [a for a in product.left.axes if a in also]
+        # Spec: einsum.sumcheck
+        self.coordinates = []
+        for a in self.shared:
+            self.coordinates += self.point[a] if a in self.point and a not in free else [None] * a.bits
+        self.square = product.kind == "einsum" and product.left == product.right
+        self.ends = 1 if self.square or isinstance(product.kind, Rotary) else 2
 
-    # Spec: einsum.sumcheck
-    coordinates = []
-    for a in shared:
-        coordinates += point[a] if a in point and a not in free else [None] * a.bits
-    result, value = sumcheck(ledger, value, coordinates)
-    at = dict(point)
-    for a in shared:
-        at[a], result = result[:a.bits], result[a.bits:]
+    def finish(self, result, value, end, ledger, claims):
+        """Spec: einsum.end"""
+        product, point = self.product, self.point
+        at = dict(point)
+        for a in self.shared:
+            at[a], result = result[:a.bits], result[a.bits:]
 
-    def reader(operand):
-        require(all(a in at for a in operand.axes), "bad-card")
-        return Reader(operand.axes, [Eq(at[a]) for a in operand.axes])
+        def reader(operand):
+            require(all(a in at for a in operand.axes), "bad-card")
+            return Reader(operand.axes, [Eq(at[a]) for a in operand.axes])
 
-    if isinstance(product.kind, Rotary):
-        # Spec: einsum.rotary
-        (a,) = ledger.slots(1)
-        w = rotary_weight(product.kind, point, at)
-        ledger.zero(value - w * a)
-        claims.claim(left.sum, reader(left), a)
-    elif product.kind == "einsum" and left == right:
-        # Spec: einsum.end
-        (a,) = ledger.slots(1)
-        ledger.gate(a, a, value)
-        claims.claim(left.sum, reader(left), a)
-    else:
-        a, b = ledger.slots(2)
-        ledger.gate(a, b, value)
-        claims.claim(left.sum, reader(left), a)
-        right_reader = reader(right)
-        if product.kind == "scores":
-            t, u = product.axes[-2:]
-            right_reader.weights[u] = causal_weight(t.length, point[u], at[t])
-        claims.claim(right.sum, right_reader, b)
+        left, right = product.left, product.right
+        if isinstance(product.kind, Rotary):
+            # Spec: einsum.rotary
+            (a,) = end
+            w = rotary_weight(product.kind, point, at)
+            ledger.zero(value - w * a)
+            claims.claim(left.sum, reader(left), a)
+        elif self.square:
+            (a,) = end
+            ledger.gate(a, a, value)
+            claims.claim(left.sum, reader(left), a)
+        else:
+            a, b = end
+            ledger.gate(a, b, value)
+            claims.claim(left.sum, reader(left), a)
+            right_reader = reader(right)
+            if product.kind == "scores":
+                t, u = product.axes[-2:]
+                right_reader.weights[u] = causal_weight(t.length, point[u], at[t])
+            claims.claim(right.sum, right_reader, b)
+
+
+def reduce(wave, ledger, claims):
+    """All claims of a wave side by side. Spec: einsum"""
+    reductions = [Reduction(claim) for claim, _ in wave]
+    point, values = sumchecks(ledger, [value for _, value in wave], [r.coordinates for r in reductions])
+    ends = ledger.slots(sum(r.ends for r in reductions))
+    for reduction, value in zip(reductions, values):
+        own, ends = ends[:reduction.ends], ends[reduction.ends:]
+        reduction.finish(point[len(point) - len(reduction.coordinates):], value, own, ledger, claims)
 
 
 def causal_weight(n, p_u, bound_t):

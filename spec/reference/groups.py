@@ -78,12 +78,12 @@ class GT:
         return tower.reduced12(self.value) == tower.reduced12(other.value)
 
     def encode(self):
-        """t = (1 + a)/b of g = a + b w; 0 for the identity. Spec: encoding.gt"""
+        """y, z of t = (1 + a)/b = x + y v + z v^2 of g = a + b w; 0 for the identity. Spec: encoding.gt"""
         a, b = tower.reduced12(self.value)
         if (a, b) == tower.ONE12:
-            return bytes(288)
+            return bytes(192)
         t = tower.reduced6(tower.mul6(tower.add6(tower.ONE6, a), tower.inv6(b)))
-        return b"".join(c.to_bytes(48, "little") for pair in t for c in pair)
+        return b"".join(c.to_bytes(48, "little") for pair in t[1:] for c in pair)
 
 
 IDENTITY = GT(tower.ONE12)
@@ -91,22 +91,23 @@ IDENTITY = GT(tower.ONE12)
 
 def read_gt(data):
     """Spec: encoding.gt"""
-    c = [int.from_bytes(data[48 * i:48 * i + 48], "little") for i in range(6)]
+    c = [int.from_bytes(data[48 * i:48 * i + 48], "little") for i in range(4)]
     require(all(x < P for x in c), "bad-point")
-    if not any(c):
+    y, z = (c[0], c[1]), (c[2], c[3])
+    if y == tower.ZERO2:
+        require(z == tower.ZERO2, "bad-point")
         return IDENTITY
-    t = (c[0], c[1]), (c[2], c[3]), (c[4], c[5])
+    # 3 x y = 1 + 3 xi z^2
+    three = (3, 0)
+    x = tower.add2(tower.ONE2, tower.mul2(three, tower.xi(tower.mul2(z, z))))
+    t = tower.mul2(x, tower.inv2(tower.mul2(three, y))), y, z
     # g = ((t^2 + v) + 2 t w) / (t^2 - v); t^2 = v has no solution in Fq6, w is not in it
     square = tower.mul6(t, t)
     d = tower.inv6(tower.sub6(square, tower.V6))
     g = (tower.reduced6(tower.mul6(tower.add6(square, tower.V6), d)),
          tower.reduced6(tower.mul6(tower.add6(t, t), d)))
-    g1 = tower.frobenius12(g)
-    g2 = tower.frobenius12(g1)
-    g4 = tower.frobenius12(tower.frobenius12(g2))
-    # g^(p^4) g = g^(p^2)  and  g^p g^|x| = 1
-    require(tower.mul12(g4, g) == tower.reduced12(g2), "wrong-subgroup")
-    require(tower.mul12(g1, tower.pow_x(g)) == tower.ONE12, "wrong-subgroup")
+    # g^p g^|x| = 1
+    require(tower.mul12(tower.frobenius12(g), tower.pow_x(g)) == tower.ONE12, "wrong-subgroup")
     return GT(g)
 
 

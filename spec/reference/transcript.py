@@ -60,7 +60,7 @@ class Proof:
         return self._read("g2", 96, read_g2)
 
     def gt(self):
-        return self._read("gt", 288, read_gt)
+        return self._read("gt", 192, read_gt)
 
     def end(self):
         self.reader.end()

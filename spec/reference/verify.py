@@ -47,8 +47,8 @@ def run_proof(card, receipt, program, plan):
     for zero in program.zeros:
         claims.claim(zero.sum, Reader.at(zero.axes, False, columns), Form(0))
     while claims.queue:
-        claim, value = claims.queue.popleft()
-        einsum.reduce(claim, value, ledger, claims)
+        wave, claims.queue = claims.queue, []
+        einsum.reduce(wave, ledger, claims)
     support_claims(program, claims, columns)
     open_pool(plan, claims.pool, commitments, ledger)
     ledger.close()

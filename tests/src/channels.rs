@@ -91,7 +91,7 @@ impl<C: Channel> Channel for Recorder<C> {
         self.channel.g2(ask)
     }
     fn gt(&mut self, ask: Ask<'_>) -> Result<Gt, Refusal> {
-        self.note(288, ask);
+        self.note(192, ask);
         self.channel.gt(ask)
     }
     fn entries(&mut self, ask: Ask<'_>, slots: usize) -> Result<Vec<G1>, Refusal> {

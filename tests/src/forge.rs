@@ -3,7 +3,6 @@
 use crate::Case;
 use crate::channels::{Liar, Lie};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
-use std::collections::VecDeque;
 use std::iter::zip;
 use zkllm_kernels::{Backend, Cpu};
 use zkllm_prover::commit::{Commitments, commit_chunk};
@@ -441,15 +440,15 @@ fn drive_without_supports(plan: &Plan, card: &Card, setup: &Setup, channel: &mut
     for chunk in 0..plan.witness_chunks {
         commitments.push(channel.gt(Ask::Chunk(chunk))?);
     }
-    let mut driver = Driver { plan, channel, ledger: Ledger::default(), pool: Vec::new(), queue: VecDeque::new() };
+    let mut driver = Driver { plan, channel, ledger: Ledger::default(), pool: Vec::new(), queue: Vec::new() };
     driver.lookups()?;
     let point = driver.channel.challenges("columns", plan.column_bits);
     for zero in &plan.program.zeros {
         let reader = claim::Reader::at(&plan.program, &zero.axes, false, &point);
         driver.claim("zero", &zero.sum, &reader, Form::constant(Fr::ZERO))?;
     }
-    while let Some((claim, value)) = driver.queue.pop_front() {
-        driver.product(&claim, value)?;
+    while !driver.queue.is_empty() {
+        driver.products()?;
     }
     driver.open(&commitments, setup)?;
     driver.ledger.close(driver.channel, setup.ledger_generators())

@@ -201,7 +201,7 @@ fn challenges_depend_on_the_card_the_statement_and_every_message() {
         statements.iter().map(|other| transcript(card, other.as_ref().expect("a statement")).challenge("first")),
     );
     let mut cards = vec![Card { name: "other".into(), ..card.clone() }, Card { tokenizer: [9; 32], ..card.clone() }];
-    cards.push(Card { commitments: vec![[0; 288]; card.commitments.len()], ..card.clone() });
+    cards.push(Card { commitments: vec![[0; 192]; card.commitments.len()], ..card.clone() });
     first.extend(cards.iter().map(|card| transcript(card, statement).challenge("first")));
 
     let ask = Ask::Chunk(0);

@@ -83,7 +83,7 @@ fn receipts_of_other_lengths_are_refused() {
     let short =
         (0..header(receipt) + 8).chain((header(receipt)..receipt.len()).step_by(997)).chain([receipt.len() - 1]);
     short.for_each(|length| assert!(verify(card, &receipt[..length]).is_err(), "{length}"));
-    for more in [1, 31, 48, 288, 1 << 20] {
+    for more in [1, 31, 48, 192, 1 << 20] {
         assert!(verify(card, &[receipt.as_slice(), &vec![0; more]].concat()).is_err());
     }
     assert!(verify(card, &[receipt.as_slice(), receipt].concat()).is_err());

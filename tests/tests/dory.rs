@@ -667,7 +667,7 @@ fn the_shipped_constants_are_those_of_the_strings() {
     let constants = constants_bytes(8);
     let shipped = include_bytes!("../../verifier/src/constants.bin");
     assert_eq!(constants[..], shipped[..constants.len()]);
-    assert_eq!(shipped.len(), constants.len() + 8 * 3 * 288);
+    assert_eq!(shipped.len(), constants.len() + 8 * 3 * 192);
     assert!(Setup::read(&constants, 8).is_ok());
     assert_eq!(Setup::read(&constants, 9).err(), Some(Refusal::Truncated));
 }

@@ -9,6 +9,7 @@ use zkllm_tests::channels::Lie;
 use zkllm_tests::forge::{Forgery, ravel};
 use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::channel::{Ask, Sumcheck};
+use zkllm_verifier::einsum::operands;
 use zkllm_verifier::ledger::lagrange;
 use zkllm_verifier::{Fr, Refusal};
 
@@ -199,8 +200,10 @@ fn value_of(name: &str) -> impl Fn(Ask<'_>) -> Option<usize> {
 /// The place of the left operand's value at the end of a product's sumcheck.
 fn operand_of(name: &str) -> impl Fn(Ask<'_>) -> Option<usize> {
     move |ask| match ask {
-        Ask::End { of: Sumcheck::Product(claim), .. } => {
-            (case().plan.program.products[claim.product].name == name).then_some(0)
+        Ask::End { of: Sumcheck::Products(claims), .. } => {
+            let products: Vec<_> = claims.iter().map(|claim| &case().plan.program.products[claim.product]).collect();
+            let at = products.iter().position(|product| product.name == name)?;
+            Some(products[..at].iter().map(|product| operands(product)).sum())
         }
         _ => None,
     }

@@ -13,7 +13,9 @@ fn step(ask: &Ask<'_>) -> usize {
         Ask::Root { .. }
         | Ask::Round { of: Sumcheck::Tree { .. }, .. }
         | Ask::End { of: Sumcheck::Tree { .. }, .. } => 1,
-        Ask::Products(_) | Ask::Round { of: Sumcheck::Product(_), .. } | Ask::End { of: Sumcheck::Product(_), .. } => 2,
+        Ask::Products(_)
+        | Ask::Round { of: Sumcheck::Products(_), .. }
+        | Ask::End { of: Sumcheck::Products(_), .. } => 2,
         Ask::Round { of: Sumcheck::Opening { .. }, .. }
         | Ask::End { of: Sumcheck::Opening { .. }, .. }
         | Ask::Opened { .. } => 3,

@@ -11,7 +11,7 @@ const MAGIC: &[u8; 8] = b"ZKLLMCRD";
 const VERSION: u16 = 1;
 
 /// Bytes of a commitment.
-pub const COMMITMENT_BYTES: usize = 288;
+pub const COMMITMENT_BYTES: usize = 192;
 
 /// The families of models there are programs for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

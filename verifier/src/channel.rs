@@ -19,9 +19,10 @@ pub enum Ask<'a> {
     Chunk(usize),
     /// Slots `Q`, `1/Q`: the denominator of the lookup tree's root, under these challenges.
     Root { alpha: Fr, beta: Fr },
-    /// Slots `c1`, `c2`: the next message of a sumcheck, with its challenges so far in the order drawn.
+    /// Slots `c1`, `c2` of every sum that has variables left: the next message, with the challenges so far in the order
+    /// drawn.
     Round { of: Sumcheck<'a>, challenges: &'a [Fr] },
-    /// Slots: what a sumcheck ends in, at `point`.
+    /// Slots: what the sums end in, at `point`.
     End { of: Sumcheck<'a>, point: &'a [Fr] },
     /// Slots: the values of products.
     Products(&'a [ProductClaim]),
@@ -57,8 +58,8 @@ pub enum Ask<'a> {
 pub enum Sumcheck<'a> {
     /// A level of the lookup tree: `sum eq(point, x) (p0 q1 + p1 q0 + lambda q0 q1)`; ends in `p0, p1, q0, q1, p0 q1`.
     Tree { level: usize, point: &'a [Fr], lambda: Fr },
-    /// A product; ends in the values of its operands.
-    Product(&'a ProductClaim),
+    /// Products; each ends in the values of its operands.
+    Products(&'a [ProductClaim]),
     /// The claims on columns, combined with powers of `gamma`; ends in the value of every chunk.
     Opening { claims: &'a [PoolClaim], gamma: Fr },
 }

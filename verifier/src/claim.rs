@@ -8,7 +8,6 @@ use crate::ledger::{Form, Ledger};
 use crate::opening::{Factor, PoolClaim, PoolTerm};
 use crate::plan::Plan;
 use crate::program::{AxisId, Index, ListId, ProductId, Program, Source, Sum, Term};
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use ark_bls12_381::Fr;
@@ -24,8 +23,8 @@ pub struct Driver<'a, C> {
     pub ledger: Ledger,
     /// Claims on columns.
     pub pool: Vec<PoolClaim>,
-    /// Claims on products, in the order in which they are reduced.
-    pub queue: VecDeque<(ProductClaim, Form)>,
+    /// Claims on products that are not reduced yet.
+    pub queue: Vec<(ProductClaim, Form)>,
 }
 
 /// A public weight on one axis.

@@ -58,7 +58,7 @@ pub enum Message {
 /// The length of an opening in bytes: `(7 + 6 s)` elements of the target group, `3 + 3 s` of G1 and of G2 each, and 8
 /// scalars. Spec: dory.length.
 pub const fn proof_length(s: usize) -> usize {
-    (7 + 6 * s) * 288 + (3 + 3 * s) * (48 + 96) + 8 * 32
+    (7 + 6 * s) * 192 + (3 + 3 * s) * (48 + 96) + 8 * 32
 }
 
 /// The constants of the verifier. Spec: dory.constants.

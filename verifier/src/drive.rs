@@ -9,7 +9,6 @@ use crate::plan::Plan;
 use crate::statement::Statement;
 use crate::transcript::Transcript;
 use crate::{Refusal, dory};
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use ark_bls12_381::Fr;
 use ark_ff::AdditiveGroup;
@@ -36,15 +35,16 @@ pub fn drive(plan: &Plan, card: &Card, setup: &dory::Setup, channel: &mut impl C
     for chunk in 0..plan.witness_chunks {
         commitments.push(channel.gt(Ask::Chunk(chunk))?);
     }
-    let mut driver = Driver { plan, channel, ledger: Ledger::default(), pool: Vec::new(), queue: VecDeque::new() };
+    let mut driver = Driver { plan, channel, ledger: Ledger::default(), pool: Vec::new(), queue: Vec::new() };
     driver.lookups()?;
     let point = driver.channel.challenges("columns", plan.column_bits);
     for zero in &plan.program.zeros {
         let reader = Reader::at(&plan.program, &zero.axes, false, &point);
         driver.claim("zero", &zero.sum, &reader, Form::constant(Fr::ZERO))?;
     }
-    while let Some((claim, value)) = driver.queue.pop_front() {
-        driver.product(&claim, value)?;
+    // Operands of products may be products.
+    while !driver.queue.is_empty() {
+        driver.products()?;
     }
     driver.supports(&point);
     driver.open(&commitments, setup)?;

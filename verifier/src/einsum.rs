@@ -6,7 +6,7 @@ use crate::channel::{Ask, Channel, Sumcheck};
 use crate::claim::{Driver, Reader, Weight};
 use crate::ledger::Form;
 use crate::program::{AxisId, Operand, Product, ProductId, ProductKind, Program, Rotary};
-use crate::sumcheck::sumcheck;
+use crate::sumcheck::sumchecks;
 use alloc::vec::Vec;
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
@@ -68,23 +68,52 @@ pub fn key_weights(time: &[Fr], earlier: &[Fr], length: usize) -> Vec<Fr> {
     weights
 }
 
+/// The coordinates of a claim's sumcheck. The eq factors of a rotary embedding are in its table. Spec: einsum.sumcheck.
+fn coordinates(program: &Program, claim: &ProductClaim) -> Vec<Option<Fr>> {
+    let product = &program.products[claim.product];
+    let of_table = matches!(product.kind, ProductKind::Rotary(_));
+    let of_axis = |axis: AxisId| {
+        let point = claim.point(product, axis).filter(|_| !of_table);
+        (0..program.axes[axis].bits).map(move |bit| point.and_then(|point| point.get(bit).copied()))
+    };
+    shared_axes(product).into_iter().flat_map(of_axis).collect()
+}
+
+/// How many values a product's sumcheck ends in: one for each operand that is secret.
+pub fn operands(product: &Product) -> usize {
+    match &product.kind {
+        ProductKind::Einsum(right) if *right == product.left => 1,
+        ProductKind::Einsum(_) | ProductKind::Scores(_) => 2,
+        ProductKind::Rotary(_) => 1,
+    }
+}
+
 impl<C: Channel> Driver<'_, C> {
-    /// Reduces `claim = value`.
-    pub fn product(&mut self, claim: &ProductClaim, value: Form) -> Result<(), Refusal> {
+    /// Reduces all claims on products by sumchecks side by side.
+    pub fn products(&mut self) -> Result<(), Refusal> {
+        let program = &self.plan.program;
+        let (claims, values): (Vec<ProductClaim>, Vec<Form>) = core::mem::take(&mut self.queue).into_iter().unzip();
+        let coordinates: Vec<_> = claims.iter().map(|claim| coordinates(program, claim)).collect();
+        let of = Sumcheck::Products(&claims);
+        let (point, values) = sumchecks(self.channel, &mut self.ledger, of, values, &coordinates)?;
+        let count = |claim: &ProductClaim| operands(&program.products[claim.product]);
+        let slots = claims.iter().map(count).sum();
+        let ends = self.ledger.slots(self.channel, Ask::End { of, point: &point }, slots)?;
+        let mut ends = ends.as_slice();
+        for ((claim, own), value) in claims.iter().zip(&coordinates).zip(values) {
+            let (end, rest) = ends.split_at(count(claim));
+            self.operands(claim, &point[point.len() - own.len()..], value, end)?;
+            ends = rest;
+        }
+        Ok(())
+    }
+
+    /// Claims the values `end` of the operands, whose product is `value`, the claim's sumcheck bound to `point`.
+    fn operands(&mut self, claim: &ProductClaim, point: &[Fr], value: Form, end: &[Form]) -> Result<(), Refusal> {
         let program = &self.plan.program;
         let product = &program.products[claim.product];
         let shared = shared_axes(product);
-        let of_table = matches!(product.kind, ProductKind::Rotary(_));
-        let coordinates: Vec<Option<Fr>> = shared
-            .iter()
-            .flat_map(|&axis| {
-                let point = claim.point(product, axis).filter(|_| !of_table);
-                (0..program.axes[axis].bits).map(move |bit| point.and_then(|point| point.get(bit).copied()))
-            })
-            .collect();
-        let of = Sumcheck::Product(claim);
-        let (point, value) = sumcheck(self.channel, &mut self.ledger, of, value, &coordinates)?;
-        let mut rest = point.as_slice();
+        let mut rest = point;
         let mut bound = Vec::new();
         for &axis in &shared {
             let (head, tail) = rest.split_at(program.axes[axis].bits);
@@ -99,56 +128,46 @@ impl<C: Channel> Driver<'_, C> {
                 |&axis: &AxisId| at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard);
             Ok(Reader { weights: operand.axes.iter().map(weight).collect::<Result<_, _>>()?, causal: None })
         };
-        let ask = Ask::End { of, point: &point };
-        match &product.kind {
-            ProductKind::Einsum(right) if *right == product.left => {
+        // Of scores: over keys weighted by eq(upsilon, u) [u <= t], extended in t.
+        let keys = |right: &Operand| -> Result<Reader, Refusal> {
+            let [.., t, u] = product.axes[..] else { return Err(Refusal::BadCard) };
+            let (Some(time), Some(earlier)) = (at(t), claim.point(product, u)) else {
+                return Err(Refusal::BadCard);
+            };
+            let keys = key_weights(time, earlier, program.axes[t].length);
+            let weight = |&axis: &AxisId| match axis {
+                axis if axis == u => Ok((axis, Weight::Vector(keys.clone()))),
+                axis => at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard),
+            };
+            Ok(Reader { weights: right.axes.iter().map(weight).collect::<Result<_, _>>()?, causal: None })
+        };
+        match (&product.kind, end) {
+            (ProductKind::Einsum(right), [a]) if *right == product.left => {
                 // value = a^2
-                let end = self.ledger.slots(self.channel, ask, 1)?;
-                let [a] = end.as_slice() else { return Err(Refusal::LedgerValue) };
                 self.ledger.gate("einsum.square", a.clone(), a.clone(), value);
                 self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a.clone())
             }
-            ProductKind::Einsum(right) => {
+            (ProductKind::Einsum(right) | ProductKind::Scores(right), [a, b]) => {
                 // value = a b
-                let (a, b) = self.operands(ask, value)?;
-                self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a)?;
-                self.claim("einsum.operand", &right.sum, &reader(right)?, b)
-            }
-            ProductKind::Scores(right) => {
-                // value = a b, b over keys weighted by eq(upsilon, u) [u <= t], extended in t
-                let (a, b) = self.operands(ask, value)?;
-                let [.., t, u] = product.axes[..] else { return Err(Refusal::BadCard) };
-                let (Some(time), Some(earlier)) = (at(t), claim.point(product, u)) else {
-                    return Err(Refusal::BadCard);
+                self.ledger.gate("einsum.operands", a.clone(), b.clone(), value);
+                let right_reader = match product.kind {
+                    ProductKind::Scores(_) => keys(right)?,
+                    _ => reader(right)?,
                 };
-                let keys = key_weights(time, earlier, program.axes[t].length);
-                let weights = right.axes.iter().map(|&axis| match axis {
-                    axis if axis == u => Ok((axis, Weight::Vector(keys.clone()))),
-                    axis => at(axis).map(|point| (axis, Weight::Eq(point.to_vec()))).ok_or(Refusal::BadCard),
-                });
-                let keys = Reader { weights: weights.collect::<Result<_, _>>()?, causal: None };
-                self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a)?;
-                self.claim("einsum.operand", &right.sum, &keys, b)
+                self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a.clone())?;
+                self.claim("einsum.operand", &right.sum, &right_reader, b.clone())
             }
-            ProductKind::Rotary(rotary) => {
+            (ProductKind::Rotary(rotary), [a]) => {
                 // value = W(r) a, W public
-                let end = self.ledger.slots(self.channel, ask, 1)?;
-                let [a] = end.as_slice() else { return Err(Refusal::LedgerValue) };
                 let [time, half, pair] =
                     [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
                 let weights = rotary_weights(program, rotary, time, half, pair);
-                let weight = evaluate_dense(program, &shared, &weights, &point);
+                let weight = evaluate_dense(program, &shared, &weights, point);
                 self.ledger.zero("einsum.rotary", value.plus(-weight, a));
                 self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a.clone())
             }
+            _ => Err(Refusal::LedgerValue),
         }
-    }
-
-    fn operands(&mut self, ask: Ask<'_>, value: Form) -> Result<(Form, Form), Refusal> {
-        let end = self.ledger.slots(self.channel, ask, 2)?;
-        let [a, b] = end.as_slice() else { return Err(Refusal::LedgerValue) };
-        self.ledger.gate("einsum.operands", a.clone(), b.clone(), value);
-        Ok((a.clone(), b.clone()))
     }
 }
 

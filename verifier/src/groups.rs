@@ -1,10 +1,10 @@
 //! Decides which bytes are group elements: canonical encodings, each checked for its subgroup. Spec: encoding.
 
 use crate::Refusal;
-use ark_bls12_381::{Bls12_381, Config, Fq2, Fq6, Fq12, Fr, G1Affine, G2Affine};
+use ark_bls12_381::{Bls12_381, Config, Fq2, Fq6, Fq6Config, Fq12, Fr, G1Affine, G2Affine};
 use ark_ec::bls12::Bls12Config;
 use ark_ec::pairing::PairingOutput;
-use ark_ff::{AdditiveGroup, CyclotomicMultSubgroup, Field, One, Zero};
+use ark_ff::{AdditiveGroup, CyclotomicMultSubgroup, Field, Fp6Config, One, Zero};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 
 /// A point of G1, in its prime-order subgroup.
@@ -40,17 +40,20 @@ pub fn read_g2(bytes: &[u8; 96]) -> Result<G2, Refusal> {
     Ok(point)
 }
 
-/// An element of the target group: 288 bytes, `t` in `Fq6`, which stands for `(t + w)/(t - w)`, and 0 for the
-/// identity; coefficients `c0.c0, c0.c1, c1.c0, .., c2.c1`, each 48 bytes, little endian, below `p`.
+/// An element of the target group: 192 bytes, `y, z` in `Fq2`, each `c0, c1` of 48 bytes, little endian, below `p`.
 ///
-/// Every element of `Fq12` of norm 1 over `Fq6`, but 1, is `(t + w)/(t - w)` for exactly one `t`; `t = 0` gives -1,
-/// which has order 2 and is in no group here, so that 0 is free for the identity. Spec: encoding.gt.
-pub fn read_gt(bytes: &[u8; 288]) -> Result<Gt, Refusal> {
-    let t = Fq6::deserialize_compressed(&bytes[..]).map_err(|_| Refusal::BadPoint)?;
-    if t.is_zero() {
-        return Ok(Gt::ZERO);
+/// Every element of `Fq12` of norm 1 over `Fq6`, but 1, is `(t + w)/(t - w)` for exactly one `t = x + y v + z v^2`. Its
+/// power `p^4 - p^2 + 1` is 1 iff `3 x y = 1 + 3 xi z^2`, with `xi = v^3`. That has no solution with `y = 0`, for `-1/3` is
+/// a square in `Fq2` and `xi` is none; so `y` and `z` say everything, and `y = z = 0` is free for 1. Spec: encoding.gt.
+pub fn read_gt(bytes: &[u8; 192]) -> Result<Gt, Refusal> {
+    let [y, z]: [Fq2; 2] = CanonicalDeserialize::deserialize_compressed(&bytes[..]).map_err(|_| Refusal::BadPoint)?;
+    if y.is_zero() {
+        return if z.is_zero() { Ok(Gt::ZERO) } else { Err(Refusal::BadPoint) };
     }
+    let three = Fq2::ONE.double() + Fq2::ONE;
+    let x = (Fq2::ONE + three * Fq6Config::NONRESIDUE * z.square()) / (three * y);
     // (t + w)/(t - w) = (t^2 + v + 2 t w)/(t^2 - v), where v = w^2 is no square in Fq6.
+    let t = Fq6::new(x, y, z);
     let v = Fq6::new(Fq2::ZERO, Fq2::ONE, Fq2::ZERO);
     let square = t.square();
     let inverse = (square - v).inverse().ok_or(Refusal::BadPoint)?;
@@ -58,16 +61,11 @@ pub fn read_gt(bytes: &[u8; 288]) -> Result<Gt, Refusal> {
     if in_target_group(&value) { Ok(PairingOutput(value)) } else { Err(Refusal::WrongSubgroup) }
 }
 
-/// Whether `g` has order `r` or 1: it does iff `g^(p^4 - p^2 + 1) = 1` and `g^p = g^x`, as `p = x mod r` and
+/// Whether `g`, whose power `p^4 - p^2 + 1` is 1, has order `r` or 1: it does iff `g^p = g^x`, as `p = x mod r` and
 /// `gcd(p - x, p^4 - p^2 + 1) = r`. Spec: encoding.gt.
 fn in_target_group(g: &Fq12) -> bool {
-    let frobenius = |power| g.frobenius_map(power);
-    // The first equation; cyclotomic arithmetic is right only for elements which satisfy it.
-    if frobenius(4) * g != frobenius(2) {
-        return false;
-    }
-    // The second, for x < 0: g^p g^|x| = 1.
-    (frobenius(1) * g.cyclotomic_exp(Config::X)).is_one()
+    // For x < 0: g^p g^|x| = 1.
+    (g.frobenius_map(1) * g.cyclotomic_exp(Config::X)).is_one()
 }
 
 /// The encoding that [`read_scalar`] reads.
@@ -86,10 +84,11 @@ pub fn write_g2(point: &G2) -> [u8; 96] {
 }
 
 /// The encoding that [`read_gt`] reads.
-pub fn write_gt(element: &Gt) -> [u8; 288] {
+pub fn write_gt(element: &Gt) -> [u8; 192] {
     // a + b w = (t + w)/(t - w) has t = (1 + a)/b; only the identity has b = 0.
     let inverse = element.0.c1.inverse().unwrap_or(Fq6::ZERO);
-    write(&((Fq6::ONE + element.0.c0) * inverse))
+    let t = (Fq6::ONE + element.0.c0) * inverse;
+    write(&[t.c1, t.c2])
 }
 
 fn write<const N: usize>(value: &impl CanonicalSerialize) -> [u8; N] {

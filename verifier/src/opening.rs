@@ -167,7 +167,7 @@ impl<C: Channel> Driver<'_, C> {
         }
         let of = Sumcheck::Opening { claims: &claims, gamma };
         let coordinates = vec![None; 2 * self.plan.chunk_log];
-        let (point, value) = sumcheck(self.channel, &mut self.ledger, of, value, &coordinates)?;
+        let (point, value) = sumcheck(self.channel, &mut self.ledger, of, value, coordinates)?;
         let chunks = self.ledger.slots(self.channel, Ask::End { of, point: &point }, commitments.len())?;
         // value = sum_c F_c(r) P_c(r)
         let mut weights = vec![Fr::ZERO; commitments.len()];

@@ -61,7 +61,7 @@ impl<C: Channel> Driver<'_, C> {
             let lambda = self.channel.challenge("tlookup.lambda");
             let of = Sumcheck::Tree { level, point: &point, lambda };
             let coordinates: Vec<_> = point.iter().copied().map(Some).collect();
-            let (r, value) = sumcheck(self.channel, &mut self.ledger, of, p.plus(lambda, &q), &coordinates)?;
+            let (r, value) = sumcheck(self.channel, &mut self.ledger, of, p.plus(lambda, &q), coordinates)?;
             // p0 q1 = c, q0 (p1 + lambda q1) = value - c
             let end = self.ledger.slots(self.channel, Ask::End { of, point: &r }, 5)?;
             let [p0, p1, q0, q1, c] = end.as_slice() else { return Err(Refusal::LedgerValue) };

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use zkllm_kernels::device::Device;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::channel::{Ask, Sumcheck};
+use zkllm_verifier::einsum::ProductClaim;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Program};
 use zkllm_verifier::receipt::Receipt;
@@ -156,7 +157,10 @@ fn step(program: &Program, ask: &Ask<'_>) -> String {
         Ask::Opened { .. } => "columns, combined value".into(),
         Ask::Round { of, .. } | Ask::End { of, .. } => match of {
             Sumcheck::Tree { level, .. } => format!("lookups, level {level}"),
-            Sumcheck::Product(claim) => format!("product {}", program.products[claim.product].name),
+            Sumcheck::Products(claims) => {
+                let name = |claim: &ProductClaim| program.products[claim.product].name.as_str();
+                format!("products {}", claims.iter().map(name).collect::<Vec<_>>().join(", "))
+            }
             Sumcheck::Opening { .. } => "columns".into(),
         },
         Ask::Dory(_) => "opening".into(),

@@ -105,8 +105,8 @@ pub fn receipt(
             gib(there)
         );
     }
-    // inference, chunks, tree levels as one, products, opening, check
-    let steps = plan.witness_chunks + plan.program.products.len() + 4;
+    // inference, chunks, tree, products, opening, check
+    let steps = plan.witness_chunks + 5;
     let style = ProgressStyle::with_template("proving {bar:30} {pos}/{len} {msg}, {elapsed} so far, {eta} left")?;
     let bar = ProgressBar::new(steps as u64).with_style(style);
     let steps = RefCell::new(vec![("start".to_string(), Instant::now())]);
@@ -123,19 +123,15 @@ pub fn receipt(
     Ok((receipt, phases(steps.into_inner())))
 }
 
-/// What passed between the steps' beginnings and now, products together.
+/// What passed between the steps' beginnings and now, steps of one name together.
 fn phases(steps: Vec<(String, Instant)>) -> Phases {
     let mut seconds: Vec<(&str, f64)> = Vec::new();
     let ends = steps.iter().skip(1).map(|(_, begin)| *begin).chain([Instant::now()]);
     for ((step, begin), end) in steps.iter().zip(ends) {
-        let phase = match step.as_str() {
-            name @ ("start" | "inference" | "commit" | "tlookup" | "opening" | "check") => name,
-            _ => "products",
-        };
         let passed = (end - *begin).as_secs_f64();
-        match seconds.iter_mut().find(|(name, _)| *name == phase) {
+        match seconds.iter_mut().find(|(name, _)| name == step) {
             Some((_, sum)) => *sum += passed,
-            None => seconds.push((phase, passed)),
+            None => seconds.push((step, passed)),
         }
     }
     seconds.into_iter().map(|(name, seconds)| (name.to_string(), seconds.into())).collect()

@@ -1,4 +1,4 @@
-//! Decides what a chunk's 288 bytes are: the pairing commitment to its rows. Spec: dory.commitment.
+//! Decides what a chunk's 192 bytes are: the pairing commitment to its rows. Spec: dory.commitment.
 
 use super::setup::Generators;
 use ark_bls12_381::Bls12_381;

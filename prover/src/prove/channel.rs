@@ -50,8 +50,16 @@ pub struct Prover<'a, B: Backend> {
 enum Running<'a, B: Backend> {
     None,
     Tree(<B::Tree as FractionTree>::Layer),
-    Product(B::Product, Slots),
+    Products(Vec<Factors<B>>),
     Opening(Box<Opening<'a, B>>),
+}
+
+/// The sumcheck of one product among those that run side by side.
+struct Factors<B: Backend> {
+    sumcheck: B::Product,
+    /// Variables that are not bound.
+    variables: usize,
+    slots: Slots,
 }
 
 /// Which values of a product's operands are slots.
@@ -159,8 +167,7 @@ impl<'a, B: Backend> Prover<'a, B> {
                     None => self.start(of),
                     Some(r) => self.running.bind(*r),
                 }
-                let (c1, c2) = self.running.round();
-                vec![c1, c2]
+                self.running.round()
             }
             Ask::End { of, point } => {
                 match point.first() {
@@ -189,37 +196,34 @@ impl<'a, B: Backend> Prover<'a, B> {
                 Some(tree) => Running::Tree(tree.layer(level, point, lambda)),
                 None => Running::None,
             },
-            Sumcheck::Product(claim) => {
+            Sumcheck::Products(claims) => {
                 self.tree = None;
-                let program = &self.subject.plan.program;
-                (self.progress)(&program.products[claim.product].name);
-                let known = self.products.iter().position(|(other, _)| other == claim);
-                let tables = match known {
-                    Some(at) => self.products.swap_remove(at).1,
-                    None => Reader::new(self.backend, self.subject.plan, &self.witness.columns).tables(claim),
-                };
-                let bits: Vec<usize> = tables.axes.iter().map(|&axis| program.axes[axis].bits).collect();
-                // A rotary embedding's left table is public: only the right one's value is a slot.
-                let public_left = matches!(program.products[claim.product].kind, ProductKind::Rotary(_));
-                let square = tables.right.is_none();
-                let lengths = program.lengths(&tables.axes);
-                let product = self.backend.product(&lengths, &bits, tables.left, tables.right, tables.eq);
-                Running::Product(
-                    product,
-                    if square {
-                        Slots::Left
-                    } else if public_left {
-                        Slots::Right
-                    } else {
-                        Slots::Both
-                    },
-                )
+                (self.progress)("products");
+                Running::Products(claims.iter().map(|claim| self.factors(claim)).collect())
             }
             Sumcheck::Opening { claims, gamma } => {
                 (self.progress)("opening");
                 Running::Opening(Box::new(Opening::new(self.backend, self.subject.plan, self.chunks, claims, gamma)))
             }
         };
+    }
+
+    fn factors(&mut self, claim: &ProductClaim) -> Factors<B> {
+        let program = &self.subject.plan.program;
+        let known = self.products.iter().position(|(other, _)| other == claim);
+        let tables = match known {
+            Some(at) => self.products.swap_remove(at).1,
+            None => Reader::new(self.backend, self.subject.plan, &self.witness.columns).tables(claim),
+        };
+        let bits: Vec<usize> = tables.axes.iter().map(|&axis| program.axes[axis].bits).collect();
+        let slots = match program.products[claim.product].kind {
+            ProductKind::Rotary(_) => Slots::Right,
+            _ if tables.right.is_none() => Slots::Left,
+            _ => Slots::Both,
+        };
+        let lengths = program.lengths(&tables.axes);
+        let sumcheck = self.backend.product(&lengths, &bits, tables.left, tables.right, tables.eq);
+        Factors { sumcheck, variables: bits.iter().sum(), slots }
     }
 
     fn end(&mut self) -> Vec<Fr> {
@@ -229,11 +233,7 @@ impl<'a, B: Backend> Prover<'a, B> {
                 let [p0, p1, q0, q1] = layer.finish();
                 vec![p0, p1, q0, q1, p0 * q1]
             }
-            Running::Product(product, slots) => match (product.finish(), slots) {
-                ((a, b), Slots::Both) => vec![a, b],
-                ((a, _), Slots::Left) => vec![a],
-                ((_, b), Slots::Right) => vec![b],
-            },
+            Running::Products(products) => products.into_iter().flat_map(Factors::end).collect(),
             Running::Opening(opening) => {
                 self.values = opening.finish();
                 self.values.clone()
@@ -297,23 +297,44 @@ impl<'a, B: Backend> Prover<'a, B> {
     }
 }
 
+impl<B: Backend> Factors<B> {
+    fn end(self) -> Vec<Fr> {
+        let (a, b) = self.sumcheck.finish();
+        match self.slots {
+            Slots::Both => vec![a, b],
+            Slots::Left => vec![a],
+            Slots::Right => vec![b],
+        }
+    }
+}
+
 impl<B: Backend> Running<'_, B> {
     fn bind(&mut self, r: Fr) {
         match self {
             Running::None => {}
             Running::Tree(layer) => layer.bind(r),
-            Running::Product(product, _) => product.bind(r),
+            Running::Products(products) => {
+                for product in products.iter_mut().filter(|product| product.variables > 0) {
+                    product.sumcheck.bind(r);
+                    product.variables -= 1;
+                }
+            }
             Running::Opening(opening) => opening.bind(r),
         }
     }
 
-    fn round(&mut self) -> (Fr, Fr) {
-        match self {
-            Running::None => (Fr::ZERO, Fr::ZERO),
-            Running::Tree(layer) => layer.round(),
-            Running::Product(product, _) => product.round(),
-            Running::Opening(opening) => opening.round(),
-        }
+    /// `c1`, `c2` of every sum with variables left.
+    fn round(&mut self) -> Vec<Fr> {
+        let rounds = match self {
+            Running::None => Vec::new(),
+            Running::Tree(layer) => vec![layer.round()],
+            Running::Products(products) => {
+                let left = products.iter_mut().filter(|product| product.variables > 0);
+                left.map(|product| product.sumcheck.round()).collect()
+            }
+            Running::Opening(opening) => vec![opening.round()],
+        };
+        rounds.into_iter().flat_map(|(c1, c2)| [c1, c2]).collect()
     }
 }
 

@@ -205,7 +205,7 @@ pub fn change(choices: &mut Choices<'_>, bytes: &mut Vec<u8>) {
     let at = choices.word() as usize % bytes.len().max(1);
     let kind = choices.byte();
     let value = choices.word();
-    let unit = [1usize, 4, 32, 48, 96, 288][usize::from(choices.byte()) % 6];
+    let unit = [1usize, 4, 32, 48, 96, 192][usize::from(choices.byte()) % 6];
     match kind % 8 {
         0 => if let Some(byte) = bytes.get_mut(at) { *byte ^= 1 << (value % 8) },
         1 => if let Some(byte) = bytes.get_mut(at) { *byte = value as u8 },

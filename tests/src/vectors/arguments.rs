@@ -246,7 +246,7 @@ fn statements(folder: &Path, honest: &Value) -> io::Result<()> {
             value["rows"] = vec![value["rows"][0].clone(); 17].into();
             value["columns"] = value["rows"].clone();
         }),
-        ("commitment-is-the-identity", |value| value["commitment"] = "00".repeat(288).into()),
+        ("commitment-is-the-identity", |value| value["commitment"] = "00".repeat(192).into()),
         ("link-is-the-identity", |value| value["link"] = format!("c0{}", "00".repeat(47)).into()),
     ];
     for (name, change) in changes {

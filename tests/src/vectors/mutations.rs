@@ -38,7 +38,7 @@ pub fn json(patches: &[Patch]) -> serde_json::Value {
 /// Broken proofs that end the file `bytes`, by name: none of them may be accepted.
 pub fn all(bytes: &[u8], elements: &[Element]) -> Vec<(String, Vec<Patch>)> {
     let mut cases = framing(bytes, elements);
-    for (kind, length) in [("scalar", 32), ("g1", 48), ("g2", 96), ("gt", 288)] {
+    for (kind, length) in [("scalar", 32), ("g1", 48), ("g2", 96), ("gt", 192)] {
         let own: Vec<&Element> = elements.iter().filter(|element| element.length == length).collect();
         let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
         for (name, value) in foreign(kind) {
@@ -117,10 +117,12 @@ fn foreign(kind: &str) -> Vec<(&'static str, Vec<u8>)> {
             ]
         }
         _ => {
-            let number = |number: u8| [vec![number], vec![0; 287]].concat();
+            let number = |number: u8| [vec![number], vec![0; 191]].concat();
             vec![
-                ("coefficient-is-the-modulus", [p, vec![0; 240]].concat()),
-                ("coefficient-is-all-ones", vec![0xff; 288]),
+                ("coefficient-is-the-modulus", [p, vec![0; 144]].concat()),
+                // y = 0 is the identity only with z = 0.
+                ("first-coordinate-is-0", [vec![0; 96], vec![1], vec![0; 95]].concat()),
+                ("coefficient-is-all-ones", vec![0xff; 192]),
                 ("outside-the-group", number(1)),
                 ("outside-the-group-2", number(2)),
             ]

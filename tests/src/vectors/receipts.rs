@@ -188,8 +188,8 @@ fn bound_cards(refused: &Refused<'_>, honest: &Case) -> io::Result<()> {
         let generator = groups::read_gt(&card.commitments[0]).expect("an element");
         card.commitments[0] = groups::write_gt(&(generator + generator));
     })?;
-    bound("card-with-a-commitment-outside-the-group", &|card| card.commitments[0] = [1; 288])?;
-    bound("card-with-a-commitment-that-is-not-reduced", &|card| card.commitments[0] = [255; 288])?;
+    bound("card-with-a-commitment-outside-the-group", &|card| card.commitments[0] = [1; 192])?;
+    bound("card-with-a-commitment-that-is-not-reduced", &|card| card.commitments[0] = [255; 192])?;
     bound("card-of-larger-chunks", &|card| card.chunk_log += 1)?;
     bound("card-of-chunks-too-small", &|card| card.chunk_log = 1)?;
     bound("card-of-digits-of-no-bits", &|card| card.precision.digit_bits = 0)?;
@@ -244,7 +244,7 @@ pub fn cards(folder: &Path) -> io::Result<()> {
         }),
         ("the-greatest-numbers", |card| (card.rotary_base, card.epsilon) = (u64::MAX, u64::MAX)),
         ("no-epsilon", |card| card.epsilon = 0),
-        ("commitments-that-are-no-elements", |card| card.commitments[0] = [255; 288]),
+        ("commitments-that-are-no-elements", |card| card.commitments[0] = [255; 192]),
     ];
     for (name, change) in changed {
         let mut card = honest.clone();
@@ -285,7 +285,7 @@ pub fn cards(folder: &Path) -> io::Result<()> {
         ("last-byte-missing".into(), (bytes.len() - 1, 1, Vec::new())),
         ("cut-in-the-sizes".into(), (sizes + 6, bytes.len() - sizes - 6, Vec::new())),
         ("byte-after-the-end".into(), (bytes.len(), 0, vec![0])),
-        ("a-commitment-after-the-last".into(), (bytes.len(), 0, vec![0; 288])),
+        ("a-commitment-after-the-last".into(), (bytes.len(), 0, vec![0; 192])),
     ];
     let names = ["layers", "width", "kv-heads", "group", "pairs", "hidden", "vocabulary", "context"];
     let limits = [1 << 10, 1 << 17, 1 << 17, 1 << 17, 1 << 17, 1 << 17, 1 << 20, 1 << 16];
@@ -511,11 +511,11 @@ fn small(folder: &Path, name: &str, program: &Program) -> io::Result<()> {
         let patch = [(element.at, 48, read(next))];
         case(folder, &format!("{name}-{place}-point-is-the-next"), value(&[], file(&own, &patch)), false)?;
     }
-    let chunk = elements.iter().find(|element| element.length == 288).expect("a chunk");
-    let patch = [(chunk.at, 288, vec![0; 288])];
+    let chunk = elements.iter().find(|element| element.length == 192).expect("a chunk");
+    let patch = [(chunk.at, 192, vec![0; 192])];
     case(folder, &format!("{name}-a-chunk-is-the-identity"), value(&[], file(&own, &patch)), false)?;
     if let [.., first, second] = &card.commitments[..] {
-        let patch = [(card.to_bytes().len() - 576, 576, [*second, *first].concat())];
+        let patch = [(card.to_bytes().len() - 384, 384, [*second, *first].concat())];
         case(folder, &format!("{name}-commitments-swapped"), value(&patch, file(&own, &[])), false)?;
     }
     case(folder, &format!("{name}-another-card"), value(&[(12, 1, b"?".to_vec())], file(&own, &[])), false)?;

@@ -66,7 +66,7 @@ fn answer(value: &mut Value) {
                     "scalar" => 32,
                     "g1" => 48,
                     "g2" => 96,
-                    _ => 288,
+                    _ => 192,
                 };
                 transcript.absorb(kind, rest.split_off(..length).expect("an element"));
             }
@@ -96,7 +96,7 @@ fn wrong_challenges(folder: &Path, honest: &Value) -> io::Result<()> {
 
 fn broken_elements(folder: &Path, honest: &Value) -> io::Result<()> {
     let proof = super::check::unhex(honest["proof"].as_str().expect("a proof"));
-    let messages = [288, 48, 96, 32].map(|length| (length, String::new()));
+    let messages = [192, 48, 96, 32].map(|length| (length, String::new()));
     for (name, patches) in mutations::all(&proof, &mutations::elements(0, &messages)) {
         let mut value = honest.clone();
         let mut bytes = proof.clone();
