@@ -51,6 +51,7 @@ point in the transcript|dory|dory.rs|        channel.absorb("dory.point", &write
 link in the transcript|dory|dory.rs|    channel.absorb("dory.link", &write_g1(&link));|
 subgroup of G1|groups|groups.rs|section 6).@    if !point.is_in_correct_subgroup_assuming_on_curve() {|section 6).@    if false {
 subgroup of G2|groups|groups.rs|section 4).@    if !point.is_in_correct_subgroup_assuming_on_curve() {|section 4).@    if false {
+one encoding of the identity of GT|groups|groups.rs|if z.is_zero() { Ok(Gt::ZERO) } else { Err(Refusal::BadPoint) }|Ok(Gt::ZERO)
 subgroup of GT|groups|groups.rs|    if in_target_group(&value) {|    if true {
 all bytes are read|bytes:receipts_of_other_lengths|verify.rs|    channel.finish()?;|
 fingerprint|attacks:another_statement|verify.rs|        return Err(Refusal::OtherCard);|
