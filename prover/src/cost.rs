@@ -37,6 +37,8 @@ pub struct Cost {
     pub memory_bytes: u64,
     /// Bytes of the tree with all levels stored, on the GPU where there is one.
     pub tree_bytes: u64,
+    /// Bytes of the products' tables, after the tree, in the same memory.
+    pub table_bytes: u64,
 }
 
 /// Seconds of one operation on one core.
@@ -87,6 +89,7 @@ impl Cost {
         for product in &program.products {
             let shared = size(&shared_axes(product));
             cost.products += 6 * shared;
+            cost.table_bytes += 64 * shared;
             cost.small_products += size(&product.left.axes);
             if let ProductKind::Einsum(right) | ProductKind::Scores(right) = &product.kind {
                 cost.small_products += size(&right.axes);
@@ -106,6 +109,11 @@ impl Cost {
         self.tree_bytes >> MOST
     }
 
+    /// Bytes of memory without which there is no proof on a CPU.
+    pub fn least_bytes(&self) -> u64 {
+        self.memory_bytes + self.least_tree_bytes().max(self.table_bytes)
+    }
+
     /// Seconds on `cores` cores if nothing but the counted operations took time.
     pub fn floor(&self, unit: &UnitCosts, cores: usize) -> f64 {
         let products = self.products as f64 + SMALL_SHARE * self.small_products as f64;
@@ -116,7 +124,8 @@ impl Cost {
     }
 }
 
-/// The bytes of a plan's proof, counted as the driver goes. A product that is claimed at two points counts once.
+/// The bytes of a plan's proof, counted as the driver goes. A product that is claimed at two points counts once, and
+/// the values of nested products share entries.
 fn proof_bytes(plan: &Plan) -> u64 {
     let program = &plan.program;
     let levels = plan.leaf_bits as u64;

@@ -27,7 +27,7 @@ pub fn sumchecks(
     let mut challenges = Vec::new();
     for round in 0..coordinates.iter().map(Vec::len).max().unwrap_or(0) {
         let running = || coordinates.iter().map(|own| own.iter().rev().nth(round));
-        let slots = 2 * running().flatten().count();
+        let slots = running().flatten().count().saturating_mul(2);
         let mut message = ledger.slots(channel, Ask::Round { of, challenges: &challenges }, slots)?.into_iter();
         let r = channel.challenge("sumcheck");
         for (claim, coordinate) in claims.iter_mut().zip(running()) {

@@ -92,7 +92,7 @@ impl Bench {
         let card = uncalibrated(&model, &options)?;
         let statement = Statement::new(&card, vec![0; length], length - outputs)?;
         let cost = Cost::of(&session::plan(&card, &statement)?);
-        let wanted = cost.memory_bytes + cost.least_tree_bytes();
+        let wanted = cost.least_bytes();
         if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
             bail!(
                 "{shape} with {length} tokens takes about {} GiB of memory, and the machine has {}; take fewer tokens or a smaller shape",

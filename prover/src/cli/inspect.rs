@@ -218,6 +218,7 @@ impl Cost {
                 None => String::new(),
             }
         );
+        println!("tables       about {} MiB for products, after the tree", cost.table_bytes >> 20);
         println!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
         println!("products     {}, and {} of small integers", cost.products, cost.small_products);
         println!("additions    {}", cost.additions);

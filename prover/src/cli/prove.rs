@@ -97,7 +97,7 @@ pub fn receipt(
 ) -> Result<(Vec<u8>, Phases)> {
     let plan = session::plan(card, statement)?;
     let cost = Cost::of(&plan);
-    let wanted = cost.memory_bytes + cost.least_tree_bytes();
+    let wanted = cost.least_bytes();
     if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
         eprintln!(
             "warning: this takes about {} GiB of memory, and the machine has {}; fewer tokens take less",
@@ -105,8 +105,8 @@ pub fn receipt(
             gib(there)
         );
     }
-    // inference, chunks, tree, products, opening, check
-    let steps = plan.witness_chunks + 5;
+    // inference, chunks, tree, products and their operands that are products, opening, check
+    let steps = plan.witness_chunks + 6;
     let style = ProgressStyle::with_template("proving {bar:30} {pos}/{len} {msg}, {elapsed} so far, {eta} left")?;
     let bar = ProgressBar::new(steps as u64).with_style(style);
     let steps = RefCell::new(vec![("start".to_string(), Instant::now())]);
