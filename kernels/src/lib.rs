@@ -111,23 +111,23 @@ pub struct Block {
     pub denominators: Denominators,
 }
 
-/// A running degree-2 sumcheck. As many `round`, `bind` pairs as variables, then `finish`.
+/// A running degree-2 sumcheck: `round`, `bind` for one variable after the other, then `finish`.
 pub trait Sumcheck {
-    /// The values of the factors at the bound point.
+    /// The factors at the bound point.
     type End;
     /// The coefficients `(c1, c2)` of `X` and `X^2` of the next round polynomial, eq factors of `X` and of the bound
     /// variables left out.
     fn round(&mut self) -> (Fr, Fr);
     /// Fix the next variable to `r`.
     fn bind(&mut self, r: Fr);
-    /// Panics when variables are left.
+    /// Panics when variables are left, but for a layer of a tree.
     fn finish(self) -> Self::End;
 }
 
 /// A binary tree of fractions over `2^n` leaves; a node is the sum of its children: `(p0 q1 + p1 q0, q0 q1)`.
 pub trait FractionTree {
-    /// Ends in `[p0, p1, q0, q1]`.
-    type Layer: Sumcheck<End = [Fr; 4]>;
+    /// Ends in the tables `[p0, p1, q0, q1]` over the variables that are left, all of them: call it when they are few.
+    type Layer: Sumcheck<End = [Vec<Fr>; 4]>;
     /// The fraction `(p, q)` of all leaves.
     fn root(&self) -> (Fr, Fr);
     /// The sumcheck of `sum_x eq(rho, x) (p0 q1 + p1 q0 + lambda q0 q1)(x)` over the `2^depth` nodes `x` of level

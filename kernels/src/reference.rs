@@ -72,7 +72,7 @@ impl FractionTree for Tree {
 }
 
 impl Sumcheck for Layer {
-    type End = [Fr; 4];
+    type End = [Vec<Fr>; 4];
 
     fn round(&mut self) -> (Fr, Fr) {
         let rest = &self.point[..self.point.len() - 1];
@@ -91,9 +91,8 @@ impl Sumcheck for Layer {
         self.tables.iter_mut().for_each(|table| fold(table, r));
     }
 
-    fn finish(self) -> [Fr; 4] {
-        assert!(self.point.is_empty(), "variables left");
-        self.tables.map(|table| table[0])
+    fn finish(self) -> [Vec<Fr>; 4] {
+        self.tables
     }
 }
 

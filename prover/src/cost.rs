@@ -13,6 +13,7 @@ use zkllm_verifier::einsum::{operands, shared_axes};
 use zkllm_verifier::ledger::WIDTH;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Product, ProductId, ProductKind, Source, Sum};
+use zkllm_verifier::sumcheck::PAIRED;
 
 /// Counts of the dominating operations of a proof.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,9 +129,10 @@ impl Cost {
 /// the values of nested products share entries.
 fn proof_bytes(plan: &Plan) -> u64 {
     let program = &plan.program;
-    let levels = plan.leaf_bits as u64;
-    let mut entries = 1 + levels * (levels - 1) / 2 + levels;
-    let mut gates = 1 + 2 * levels;
+    // Of every level one entry a message, and its end; pairs where few variables are left.
+    let messages = |level: usize| level.saturating_sub(PAIRED).max(level % 2) + level.min(PAIRED) / 2;
+    let mut entries = 1 + (0..plan.leaf_bits).map(|level| messages(level) as u64 + 1).sum::<u64>();
+    let mut gates = 1 + 2 * plan.leaf_bits as u64;
     let slots = |count: usize| count.div_ceil(WIDTH) as u64;
     let of = |sums: Vec<&Sum>| -> BTreeSet<ProductId> {
         let terms = sums.into_iter().flat_map(|sum| &sum.terms);

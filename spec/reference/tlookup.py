@@ -24,7 +24,7 @@ def tree(plan, ledger):
     point, p, q = (), Form(0), Q
     for _ in range(plan.leaf_bits):
         lam = transcript.challenge("tlookup.lambda")
-        r, value = sumcheck(ledger, p + lam * q, point)
+        r, value = sumcheck(ledger, p + lam * q, point, tree=True)
         p0, p1, q0, q1, c = ledger.slots(5)
         ledger.gate(p0, q1, c)
         ledger.gate(q0, p1 + lam * q1, value - c)

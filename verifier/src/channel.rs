@@ -19,8 +19,8 @@ pub enum Ask<'a> {
     Chunk(usize),
     /// Slots `Q`, `1/Q`: the denominator of the lookup tree's root, under these challenges.
     Root { alpha: Fr, beta: Fr },
-    /// Slots `c1`, `c2` of every sum that has variables left: the next message, with the challenges so far in the order
-    /// drawn.
+    /// Slots: the coefficients but the constant of every sum that has variables left, the next message, with the
+    /// challenges so far in the order drawn.
     Round { of: Sumcheck<'a>, challenges: &'a [Fr] },
     /// Slots: what the sums end in, at `point`.
     End { of: Sumcheck<'a>, point: &'a [Fr] },

@@ -66,6 +66,13 @@ impl Axes {
         result
     }
 
+    /// The address of every real entry among the variables.
+    pub fn addresses(&self) -> Vec<usize> {
+        self.axes.iter().fold(vec![0], |addresses, axis| {
+            addresses.iter().flat_map(|high| (0..axis.length).map(move |low| high << axis.bits | low)).collect()
+        })
+    }
+
     /// Number of real entries.
     pub fn size(&self) -> usize {
         self.axes.iter().map(|axis| axis.length).product()

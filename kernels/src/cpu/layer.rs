@@ -309,6 +309,27 @@ impl Part {
         }
     }
 
+    /// The four tables.
+    fn quads(mut self, lambda: Fr, inverse: Fr) -> [Vec<Fr>; 4] {
+        let (size, length) = (self.axes.size(), self.axes.last_length());
+        let all = |part: &Part, k: usize| {
+            by_runs(size / length, length, |row, nodes, out, _| part.read(k, lambda, row, nodes, out))
+        };
+        match &self.state {
+            State::Below { .. } => return [0, 1, 2, 3].map(|k| all(&self, k)),
+            State::InversesBelow { .. } => {
+                let (t, p) = ([0, 1].map(|k| all(&self, k)), self.numerators());
+                self.state = State::Inverses { t, p };
+            }
+            State::Quads(_) | State::Inverses { .. } => {}
+        }
+        self.store_quads(lambda, inverse);
+        match self.state {
+            State::Quads(tables) => tables,
+            _ => unreachable!("quads are stored"),
+        }
+    }
+
     /// Write out numerators that were constant along rows.
     fn store_quads(&mut self, lambda: Fr, inverse: Fr) {
         let State::Inverses { t, p } = &mut self.state else {
@@ -327,29 +348,6 @@ impl Part {
         add_scaled(&mut s, lambda, &q1);
         self.state = State::Quads([p0, s, q0, q1]);
         self.axes.join();
-    }
-
-    /// The only node left.
-    fn single(&self, lambda: Fr, inverse: Fr) -> Quad {
-        match &self.state {
-            State::Quads(values) => [0, 1, 2, 3].map(|k: usize| values[k][0]),
-            State::Below { .. } => [0, 1, 2, 3].map(|k| self.read_one(k, lambda)),
-            State::Inverses { .. } | State::InversesBelow { .. } => {
-                let t = match &self.state {
-                    State::Inverses { t, .. } => [t[0][0], t[1][0]],
-                    _ => [self.read_one(0, lambda), self.read_one(1, lambda)],
-                };
-                let [p0, p1] = self.numerators().map(|p| p.end);
-                let (q0, q1) = (t[0] - inverse * p0, t[1] - inverse * p1);
-                [p0, p1 + lambda * q1, q0, q1]
-            }
-        }
-    }
-
-    fn read_one(&self, k: usize, lambda: Fr) -> Fr {
-        let mut out = [Fr::zero()];
-        self.read(k, lambda, 0, 0..1, &mut out);
-        out[0]
     }
 }
 
@@ -379,14 +377,10 @@ impl Layer {
 
     /// Parts without variables become single nodes.
     fn settle(&mut self) {
-        let (lambda, inverse, singles) = (self.lambda, self.inverse, &mut self.singles);
-        self.parts.retain(|part| {
-            let bound = part.axes.is_bound();
-            if bound {
-                singles.insert(part.offset, part.single(lambda, inverse));
-            }
-            !bound
-        });
+        for part in self.parts.extract_if(.., |part| part.axes.is_bound()) {
+            let offset = part.offset;
+            self.singles.insert(offset, part.quads(self.lambda, self.inverse).map(|values| values[0]));
+        }
     }
 
     /// The pairs of single nodes, by the address of the pair.
@@ -400,7 +394,7 @@ impl Layer {
 }
 
 impl Sumcheck for Layer {
-    type End = [Fr; 4];
+    type End = [Vec<Fr>; 4];
 
     fn round(&mut self) -> (Fr, Fr) {
         let rest = &self.rho[..self.rho.len() - 1];
@@ -435,9 +429,21 @@ impl Sumcheck for Layer {
         self.settle();
     }
 
-    fn finish(self) -> [Fr; 4] {
-        assert!(self.rho.is_empty() && self.parts.is_empty() && self.late.is_none(), "variables left");
-        let [p0, s, q0, q1] = self.singles.get(&0).copied().unwrap_or(padding(self.lambda));
-        [p0, s - self.lambda * q1, q0, q1]
+    fn finish(self) -> [Vec<Fr>; 4] {
+        let Layer { rho, lambda, inverse, parts, late, singles } = self;
+        let mut tables = padding(lambda).map(|padding| vec![padding; 1 << rho.len()]);
+        for (address, quad) in singles {
+            tables.iter_mut().zip(quad).for_each(|(table, value)| table[address as usize] = value);
+        }
+        for part in parts.into_iter().chain(late.iter().flat_map(|late| late.parts(lambda, inverse))) {
+            let places = part.axes.addresses();
+            let offset = part.offset as usize;
+            for (table, values) in tables.iter_mut().zip(part.quads(lambda, inverse)) {
+                places.iter().zip(values).for_each(|(place, value)| table[offset + place] = value);
+            }
+        }
+        let [p0, mut p1, q0, q1] = tables;
+        add_scaled(&mut p1, -lambda, &q1);
+        [p0, p1, q0, q1]
     }
 }

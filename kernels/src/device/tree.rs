@@ -40,12 +40,16 @@ impl<D: Device> Fractions<D> {
         [self.p.as_ref().into(), (&*self.q).into(), self.rows.as_ref().into(), length.into()]
     }
 
-    fn at(&self, device: &D, index: usize) -> Fraction {
-        let p = self.p.as_ref().map_or_else(Fr::one, |p| p.read(device, index, 1)[0]);
-        match self.rows.as_ref().map(|rows| rows.read(device, index, 1)[0]) {
-            Some(NO_ROW) => PADDING(),
-            Some(row) => (p, self.q.read(device, row as usize, 1)[0]),
-            None => (p, self.q.read(device, index, 1)[0]),
+    /// All of them.
+    fn all(&self, device: &D) -> Vec<Fraction> {
+        let (p, q) = (self.p.as_ref().map(|p| p.all(device)), self.q.all(device));
+        let p = |at: usize| p.as_ref().map_or_else(Fr::one, |p| p[at]);
+        match &self.rows {
+            None => q.into_iter().enumerate().map(|(at, q)| (p(at), q)).collect(),
+            Some(rows) => {
+                let fraction = |(at, row)| if row == NO_ROW { PADDING() } else { (p(at), q[row as usize]) };
+                rows.all(device).into_iter().enumerate().map(fraction).collect()
+            }
         }
     }
 }
@@ -145,7 +149,7 @@ impl<D: Device> Level<D> {
             return;
         }
         if block.bits.iter().all(|bits| *bits == 0) {
-            self.singles.insert(block.offset, block.fractions.at(device, 0));
+            self.singles.insert(block.offset, block.fractions.all(device)[0]);
         } else {
             self.blocks.push(block);
         }
@@ -357,16 +361,18 @@ impl<D: Device> Part<D> {
         self.state = State::Quads(tables);
     }
 
-    /// The only node left.
-    fn single(&self, device: &D, lambda: Fr) -> Quad {
+    /// All nodes.
+    fn quads(&self, device: &D, lambda: Fr) -> Vec<Quad> {
         match &self.state {
             State::Below { fractions, length } => {
-                let second = if *length > 1 { fractions.at(device, 1) } else { PADDING() };
-                quad(fractions.at(device, 0), second, lambda)
+                let below = fractions.all(device);
+                let pairs = below.chunks(*length).flat_map(|row| row.chunks(2));
+                pairs.map(|pair| quad(pair[0], pair.get(1).copied().unwrap_or_else(PADDING), lambda)).collect()
             }
             State::Quads(tables) => {
                 let values = tables.all(device);
-                [values[0], values[1], values[2], values[3]]
+                let nodes = values.len() / 4;
+                (0..nodes).map(|at| [0, 1, 2, 3].map(|k| values[k * nodes + at])).collect()
             }
         }
     }
@@ -384,14 +390,9 @@ impl<D: Device> Layer<D> {
 
     /// Parts without variables become single nodes.
     fn settle(&mut self) {
-        let (device, lambda, singles) = (&*self.device, self.lambda, &mut self.singles);
-        self.parts.retain(|part| {
-            let bound = part.walk.axes.is_bound();
-            if bound {
-                singles.insert(part.offset, part.single(device, lambda));
-            }
-            !bound
-        });
+        for part in self.parts.extract_if(.., |part| part.walk.axes.is_bound()) {
+            self.singles.insert(part.offset, part.quads(&self.device, self.lambda)[0]);
+        }
     }
 
     /// The pairs of single nodes, by the address of the pair.
@@ -405,7 +406,7 @@ impl<D: Device> Layer<D> {
 }
 
 impl<D: Device> Sumcheck for Layer<D> {
-    type End = [Fr; 4];
+    type End = [Vec<Fr>; 4];
 
     fn round(&mut self) -> (Fr, Fr) {
         let rest = &self.rho[..self.rho.len() - 1];
@@ -440,9 +441,21 @@ impl<D: Device> Sumcheck for Layer<D> {
         self.settle();
     }
 
-    fn finish(self) -> [Fr; 4] {
-        assert!(self.rho.is_empty() && self.parts.is_empty() && self.late.is_none(), "variables left");
-        let [p0, s, q0, q1] = self.singles.get(&0).copied().unwrap_or(padding(self.lambda));
-        [p0, s - self.lambda * q1, q0, q1]
+    fn finish(self) -> [Vec<Fr>; 4] {
+        let Layer { device, rho, lambda, parts, late, singles } = self;
+        let mut nodes = vec![padding(lambda); 1 << rho.len()];
+        singles.into_iter().for_each(|(address, quad)| nodes[address as usize] = quad);
+        for part in parts.into_iter().chain(late.iter().flat_map(|late| late.parts(&device, lambda))) {
+            let offset = part.offset as usize;
+            let places = part.walk.axes.addresses();
+            places.iter().zip(part.quads(&device, lambda)).for_each(|(place, quad)| nodes[offset + place] = quad);
+        }
+        let table = |value: fn(Fr, &Quad) -> Fr| nodes.iter().map(|quad| value(lambda, quad)).collect();
+        [
+            table(|_, quad| quad[0]),
+            table(|lambda, quad| quad[1] - lambda * quad[3]),
+            table(|_, quad| quad[2]),
+            table(|_, quad| quad[3]),
+        ]
     }
 }

@@ -6,6 +6,7 @@ use super::layout::Part;
 use super::ledger::Secrets;
 use super::opening::{Opening, pieces};
 use super::products::{Reader, Tables};
+use super::tail::Tail;
 use super::{Subject, Witness, tree};
 use crate::commit::{Committed, commit_chunk, setup::Generators};
 use ark_bls12_381::Fr;
@@ -20,6 +21,7 @@ use zkllm_verifier::einsum::ProductClaim;
 use zkllm_verifier::groups::{self, G1, G2, Gt};
 use zkllm_verifier::ledger::{Form, Gate};
 use zkllm_verifier::program::ProductKind;
+use zkllm_verifier::sumcheck::at_once;
 use zkllm_verifier::tlookup::Challenges;
 use zkllm_verifier::transcript::Transcript;
 
@@ -50,6 +52,7 @@ pub struct Prover<'a, B: Backend> {
 enum Running<'a, B: Backend> {
     None,
     Tree(<B::Tree as FractionTree>::Layer),
+    Tail(Tail),
     Products(Vec<Factors<B>>),
     Opening(Box<Opening<'a, B>>),
 }
@@ -163,17 +166,11 @@ impl<'a, B: Backend> Prover<'a, B> {
                 vec![q, q.inverse().unwrap_or(Fr::ZERO)]
             }
             Ask::Round { of, challenges } => {
-                match challenges.last() {
-                    None => self.start(of),
-                    Some(r) => self.running.bind(*r),
-                }
+                self.advance(of, challenges);
                 self.running.round()
             }
             Ask::End { of, point } => {
-                match point.first() {
-                    None => self.start(of),
-                    Some(r) => self.running.bind(*r),
-                }
+                self.advance(of, &point.iter().rev().copied().collect::<Vec<_>>());
                 self.end()
             }
             Ask::Products(claims) => claims.iter().map(|claim| self.product(claim)).collect(),
@@ -187,6 +184,23 @@ impl<'a, B: Backend> Prover<'a, B> {
                 self.secrets.gate_masks(gates, &mut self.blinding)
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// Binds what was drawn after the last message, with all challenges in the order drawn.
+    fn advance(&mut self, of: Sumcheck<'_>, challenges: &[Fr]) {
+        match (&mut self.running, challenges) {
+            (_, []) => self.start(of),
+            (Running::Tail(tail), [.., last, before]) => tail.bind(*last, *before),
+            (running, [.., r]) => running.bind(*r),
+        }
+        let Sumcheck::Tree { point, lambda, .. } = of else { return };
+        let left = point.len() - challenges.len();
+        if at_once(of, left) == 2 {
+            self.running = match std::mem::replace(&mut self.running, Running::None) {
+                Running::Tree(layer) => Running::Tail(Tail::new(point[..left].to_vec(), lambda, layer.finish())),
+                other => other,
+            };
         }
     }
 
@@ -228,9 +242,10 @@ impl<'a, B: Backend> Prover<'a, B> {
 
     fn end(&mut self) -> Vec<Fr> {
         match std::mem::replace(&mut self.running, Running::None) {
-            Running::None => Vec::new(),
-            Running::Tree(layer) => {
-                let [p0, p1, q0, q1] = layer.finish();
+            // A level ends in its tail.
+            Running::None | Running::Tree(_) => Vec::new(),
+            Running::Tail(tail) => {
+                let [p0, p1, q0, q1] = tail.end();
                 vec![p0, p1, q0, q1, p0 * q1]
             }
             Running::Products(products) => products.into_iter().flat_map(Factors::end).collect(),
@@ -311,7 +326,7 @@ impl<B: Backend> Factors<B> {
 impl<B: Backend> Running<'_, B> {
     fn bind(&mut self, r: Fr) {
         match self {
-            Running::None => {}
+            Running::None | Running::Tail(_) => {}
             Running::Tree(layer) => layer.bind(r),
             Running::Products(products) => {
                 for product in products.iter_mut().filter(|product| product.variables > 0) {
@@ -323,10 +338,11 @@ impl<B: Backend> Running<'_, B> {
         }
     }
 
-    /// `c1`, `c2` of every sum with variables left.
+    /// The coefficients of every sum with variables left.
     fn round(&mut self) -> Vec<Fr> {
         let rounds = match self {
             Running::None => Vec::new(),
+            Running::Tail(tail) => return tail.round(),
             Running::Tree(layer) => vec![layer.round()],
             Running::Products(products) => {
                 let left = products.iter_mut().filter(|product| product.variables > 0);

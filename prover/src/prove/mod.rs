@@ -7,6 +7,7 @@ mod layout;
 pub mod ledger;
 mod opening;
 mod products;
+mod tail;
 mod tree;
 mod weights;
 
