@@ -2,6 +2,16 @@
 
 use ark_bls12_381::Fr;
 use ark_ff::{One, Zero};
+use std::mem::ManuallyDrop;
+
+/// Zeros that no thread writes: the system clears each page for the thread that first uses it, so that clearing is spread over
+/// the cores as the work is.
+pub fn zeros(count: usize) -> Vec<Fr> {
+    const { assert!(size_of::<Fr>() == size_of::<[u64; 4]>() && align_of::<Fr>() == align_of::<[u64; 4]>()) };
+    let mut limbs = ManuallyDrop::new(vec![[0u64; 4]; count]);
+    // SAFETY: memory of a vector of elements of the same layout, given up by it; limbs that are all 0 are the element 0.
+    unsafe { Vec::from_raw_parts(limbs.as_mut_ptr().cast(), count, limbs.capacity()) }
+}
 
 /// `eq(point, index)`, the bits of `index` matched with `point`, most significant first.
 pub fn eq_at(point: &[Fr], index: u64) -> Fr {

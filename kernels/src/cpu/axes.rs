@@ -7,7 +7,7 @@ use ark_ff::Zero;
 use rayon::prelude::*;
 
 use super::runs::fold_run;
-use crate::field::{eq_at, eq_table};
+use crate::field::{eq_at, eq_table, zeros};
 
 /// Pairs summed under one table of weights; the weights of the last axis are `high x low` around it.
 const LOG_CHUNK: usize = 10;
@@ -271,7 +271,7 @@ pub fn by_runs(
     fill: impl Fn(usize, Range<usize>, &mut [Fr], &mut Vec<Fr>) + Sync,
 ) -> Vec<Fr> {
     const RUN: usize = 512;
-    let mut out = vec![Fr::zero(); rows * length];
+    let mut out = zeros(rows * length);
     let fill_part = |row: usize, start: usize, out: &mut [Fr], scratch: &mut Vec<Fr>| {
         for (c, out) in out.chunks_mut(RUN).enumerate() {
             let first = start + c * RUN;
@@ -292,9 +292,12 @@ pub fn by_runs(
 
 /// Rows of `length`, each filled up to `full` with `padding`.
 pub fn pad_rows(values: &[Fr], length: usize, full: usize, padding: Fr) -> Vec<Fr> {
-    let mut out = vec![padding; values.len() / length * full];
+    let mut out = zeros(values.len() / length * full);
     let rows = out.par_chunks_mut(full).zip(values.par_chunks(length)).with_min_len(TASK / full);
-    rows.for_each(|(out, row)| out[..length].copy_from_slice(row));
+    rows.for_each(|(out, row)| {
+        out[..length].copy_from_slice(row);
+        out[length..].fill(padding);
+    });
     out
 }
 

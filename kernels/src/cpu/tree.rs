@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::axes::{Axes, eq_axes, pad_rows};
 use super::layer::{Late, Layer};
 use super::runs::merge_run;
+use crate::field::zeros;
 use crate::leaves::Stored;
 use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators};
 
@@ -211,7 +212,7 @@ fn sum_pairs(fractions: &Fractions, rows: usize, length: usize) -> (Vec<Fr>, Vec
     const RUN: usize = 512;
     const TASK: usize = 4096;
     let half = length.div_ceil(2);
-    let (mut p, mut q) = (vec![Fr::zero(); rows * half], vec![Fr::zero(); rows * half]);
+    let (mut p, mut q) = (zeros(rows * half), zeros(rows * half));
     let part = |row: usize, start: usize, p: &mut [Fr], q: &mut [Fr], children: &mut Vec<Fr>| {
         for (c, (p, q)) in p.chunks_mut(RUN).zip(q.chunks_mut(RUN)).enumerate() {
             let first = 2 * (start + c * RUN);
