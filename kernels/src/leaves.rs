@@ -2,16 +2,15 @@
 //! of the fractions are, are otherwise made anew for every round that reads them, one part of the leaves after the other,
 //! until enough variables are bound that the rest fits.
 //!
-//! Of `L` leaves, level `n - i` has `L / 2^i` fractions of 64 bytes, so all levels above the leaves take `64 L` bytes, and
-//! `64 L / 2^k` without the `k` lowest. Their sumchecks come last, when all other levels are read; they start to store when
-//! as many variables are bound that the nodes left, of 128 bytes each, take no more than that. A round before repeats at
-//! most `k` merges and folds.
+//! Of `L` leaves, level `n - i` has `L / 2^i` fractions of 64 bytes, so all levels from `n - i` up take `128 L / 2^i` bytes. The
+//! sumchecks of those below come last, when all others are read; they start to store when as many variables are bound that the
+//! nodes left, of 128 bytes each, take no more than that. A round before repeats at most `i` merges and folds.
 
 use crate::{Block, Denominators, Numerators};
 
 /// Bytes of a leaf's share of all levels above it.
 pub const LEAF_BYTES: u64 = 64;
-/// Most levels that are left out.
+/// Most levels above the leaves that are left out.
 pub const MOST: usize = 8;
 /// Leaves of a part at least, and at most.
 const PART: [usize; 2] = [1 << 10, 1 << 22];
@@ -21,8 +20,8 @@ const MAKING: usize = 256;
 /// What is stored of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Levels left out, from the lowest above the leaves.
-    pub dropped: usize,
+    /// Levels from the leaves to the lowest one that is stored: 1 where all are.
+    pub lowest: usize,
     /// Leaves of a part at most.
     pub part: usize,
 }
@@ -33,9 +32,9 @@ impl Stored {
         let leaves: usize = blocks.iter().map(|block| block.lengths.iter().product::<usize>()).sum();
         // A quarter is for the part that is being made.
         let making = bytes / 4;
-        let fits = |dropped: &usize| (LEAF_BYTES * leaves as u64) >> dropped <= (bytes - making) as u64;
-        let dropped = (0..MOST).find(fits).unwrap_or(MOST);
-        Stored { dropped, part: (making / MAKING).clamp(PART[0], PART[1]) }
+        let fits = |lowest: &usize| (2 * LEAF_BYTES * leaves as u64) >> lowest <= (bytes - making) as u64;
+        let lowest = (1..=MOST).find(fits).unwrap_or(MOST + 1);
+        Stored { lowest, part: (making / MAKING).clamp(PART[0], PART[1]) }
     }
 
     /// The blocks whose lowest levels are made when they are read, in parts, and the others: small ones and those of
@@ -43,13 +42,13 @@ impl Stored {
     pub fn split(&self, blocks: Vec<Block>) -> (Vec<Block>, Vec<Block>) {
         let late = |block: &Block| {
             let size: usize = block.lengths.iter().product();
-            self.dropped > 0 && size >= PART[0] && matches!(block.denominators, Denominators::Rows { .. })
+            self.lowest > 1 && size >= PART[0] && matches!(block.denominators, Denominators::Rows { .. })
         };
         let (late, stored): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(late);
         // A part may be a short rest.
         let parts = late.into_iter().flat_map(|block| cut(block, self.part));
         let (late, rests): (Vec<Block>, Vec<Block>) =
-            parts.partition(|part| part.bits.iter().sum::<usize>() > self.dropped);
+            parts.partition(|part| part.bits.iter().sum::<usize>() > self.lowest);
         (late, [stored, rests].concat())
     }
 }
@@ -150,10 +149,7 @@ mod tests {
             numerators: Numerators::One,
             denominators: Denominators::Rows { rows, table: vec![Fr::from(1)].into() },
         };
-        let dropped = |bytes| Stored::within(bytes, std::slice::from_ref(&block)).dropped;
-        assert_eq!(
-            [dropped(usize::MAX), dropped(4 << 25), dropped(1 << 26), dropped(1 << 23), dropped(0)],
-            [0, 0, 1, 4, 8]
-        );
+        let lowest = |bytes| Stored::within(bytes, std::slice::from_ref(&block)).lowest;
+        assert_eq!([lowest(usize::MAX), lowest(4 << 25), lowest(1 << 26), lowest(1 << 23), lowest(0)], [1, 1, 2, 5, 9]);
     }
 }

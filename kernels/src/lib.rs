@@ -120,13 +120,13 @@ pub trait Sumcheck {
     fn round(&mut self) -> (Fr, Fr);
     /// Fix the next variable to `r`.
     fn bind(&mut self, r: Fr);
-    /// Panics when variables are left, but for a layer of a tree.
+    /// Panics when variables are left, unless the type says that it may be called before.
     fn finish(self) -> Self::End;
 }
 
 /// A binary tree of fractions over `2^n` leaves; a node is the sum of its children: `(p0 q1 + p1 q0, q0 q1)`.
 pub trait FractionTree {
-    /// Ends in the tables `[p0, p1, q0, q1]` over the variables that are left, all of them: call it when they are few.
+    /// May be finished early: ends in the tables `[p0, s, q0, q1]`, `s = p1 + lambda q1`, over the variables left.
     type Layer: Sumcheck<End = [Vec<Fr>; 4]>;
     /// The fraction `(p, q)` of all leaves.
     fn root(&self) -> (Fr, Fr);

@@ -92,7 +92,9 @@ impl Sumcheck for Layer {
     }
 
     fn finish(self) -> [Vec<Fr>; 4] {
-        self.tables
+        let [p0, p1, q0, q1] = self.tables;
+        let s = p1.iter().zip(&q1).map(|(p1, q1)| *p1 + self.lambda * q1).collect();
+        [p0, s, q0, q1]
     }
 }
 

@@ -54,7 +54,7 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
     let mut tree = backend.tree(10, vec![block]);
     let root = tree.root();
     let layers: Vec<_> =
-        (0..10).map(|depth| run(tree.layer(depth, &field[..depth], field[99]), &field[50..50 + depth])).collect();
+        (0..10).map(|depth| run(tree.layer(depth, &field[..depth], field[99]), &field[50..50 + depth / 2])).collect();
     let (a, b) = (field[..350].to_vec(), field[150..500].to_vec());
     let eq = vec![Some(field[..3].to_vec()), None];
     let pairs = vec![(field[..128].to_vec(), field[128..256].to_vec()); 2];

@@ -3,17 +3,19 @@
 use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
-use ark_ff::UniformRand;
+use ark_ff::{AdditiveGroup, UniformRand};
 use std::collections::BTreeSet;
+use std::iter::successors;
 use std::time::{Duration, Instant};
 use zkllm_kernels::Backend;
 use zkllm_kernels::leaves::{LEAF_BYTES, MOST};
+use zkllm_verifier::channel::Sumcheck;
 use zkllm_verifier::dory;
 use zkllm_verifier::einsum::{operands, shared_axes};
 use zkllm_verifier::ledger::WIDTH;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Product, ProductId, ProductKind, Source, Sum};
-use zkllm_verifier::sumcheck::PAIRED;
+use zkllm_verifier::sumcheck::at_once;
 
 /// Counts of the dominating operations of a proof.
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,9 +131,13 @@ impl Cost {
 /// the values of nested products share entries.
 fn proof_bytes(plan: &Plan) -> u64 {
     let program = &plan.program;
-    // Of every level one entry a message, and its end; pairs where few variables are left.
-    let messages = |level: usize| level.saturating_sub(PAIRED).max(level % 2) + level.min(PAIRED) / 2;
-    let mut entries = 1 + (0..plan.leaf_bits).map(|level| messages(level) as u64 + 1).sum::<u64>();
+    // Of every level an entry for each message, and one for its end.
+    let messages = |level: usize| {
+        let of = Sumcheck::Tree { level, point: &[], lambda: Fr::ZERO };
+        let bind = |left: &usize| left.checked_sub(at_once(of, *left));
+        successors(Some(level), bind).take_while(|left| *left > 0).count() as u64
+    };
+    let mut entries = 1 + (0..plan.leaf_bits).map(|level| messages(level) + 1).sum::<u64>();
     let mut gates = 1 + 2 * plan.leaf_bits as u64;
     let slots = |count: usize| count.div_ceil(WIDTH) as u64;
     let of = |sums: Vec<&Sum>| -> BTreeSet<ProductId> {

@@ -10,7 +10,7 @@ use ark_ff::{AdditiveGroup, Field};
 use core::iter::zip;
 
 /// Variables from which on a level of the lookup tree is bound two at a time: one entry then holds a message.
-pub const PAIRED: usize = 16;
+const PAIRED: usize = 16;
 
 /// How many variables the next message binds, with `left` unbound. Spec: sumcheck.message.
 pub fn at_once(of: Sumcheck<'_>, left: usize) -> usize {

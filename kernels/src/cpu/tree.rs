@@ -164,9 +164,9 @@ pub struct Tree {
     root: (Fr, Fr),
     /// Level `d` at index `d`, emptied by its layer.
     levels: Vec<Option<Level>>,
-    /// Leaves that are in no level below `n - dropped`.
+    /// Leaves that are in no level below `n - lowest`.
     late: Arc<Vec<Dense>>,
-    dropped: usize,
+    lowest: usize,
 }
 
 fn merge((p0, q0): (Fr, Fr), (p1, q1): (Fr, Fr)) -> (Fr, Fr) {
@@ -251,15 +251,14 @@ impl Tree {
         let mut levels = vec![Level::leaves(n, blocks)];
         for level in 1..=n {
             levels.push(levels[level - 1].above());
-            if level == stored.dropped {
+            if level == stored.lowest {
                 late.iter().for_each(|leaves| levels[level].place(leaves.merged(level)));
             }
         }
         levels.reverse();
         let root = levels[0].singles.get(&0).copied().unwrap_or((Fr::zero(), Fr::one()));
         let levels = levels.into_iter().map(Some).collect();
-        let dropped = if late.is_empty() { 0 } else { stored.dropped };
-        Tree { root, levels, late: Arc::new(late), dropped }
+        Tree { root, levels, late: Arc::new(late), lowest: stored.lowest }
     }
 }
 
@@ -274,12 +273,12 @@ impl FractionTree for Tree {
         assert_eq!(rho.len(), depth, "one coordinate a level");
         let children = self.levels[depth + 1].take().expect("a layer is asked for once");
         let merges = self.levels.len() - 2 - depth;
-        let late = (merges < self.dropped).then(|| Late {
+        let late = (merges < self.lowest && !self.late.is_empty()).then(|| Late {
             leaves: self.late.clone(),
             merges,
             rho: rho.to_vec(),
             bound: Vec::new(),
-            until: self.dropped - merges,
+            until: self.lowest - merges,
         });
         Layer::new(children, late, rho, lambda)
     }

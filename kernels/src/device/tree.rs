@@ -196,9 +196,9 @@ pub struct Tree<D: Device> {
     root: Fraction,
     /// Level `d` at index `d`, emptied by its layer.
     levels: Vec<Option<Level<D>>>,
-    /// Leaves that are in no level below `n - dropped`.
+    /// Leaves that are in no level below `n - lowest`.
     late: Arc<Leaves<D>>,
-    dropped: usize,
+    lowest: usize,
 }
 
 impl<D: Device> Tree<D> {
@@ -211,15 +211,20 @@ impl<D: Device> Tree<D> {
         let mut levels = vec![Level::leaves(&*device, n, blocks, &late.tables)];
         for number in 1..=n {
             let mut level = levels[number - 1].above(&device);
-            if number == stored.dropped {
+            if number == stored.lowest {
                 late.merged(&device, number).for_each(|dense| level.place(&device, dense));
             }
             levels.push(level);
         }
         levels.reverse();
         let root = levels[0].child(0);
-        let dropped = if late.parts.is_empty() { 0 } else { stored.dropped };
-        Tree { device, root, levels: levels.into_iter().map(Some).collect(), late: Arc::new(late), dropped }
+        Tree {
+            device,
+            root,
+            levels: levels.into_iter().map(Some).collect(),
+            late: Arc::new(late),
+            lowest: stored.lowest,
+        }
     }
 }
 
@@ -234,12 +239,12 @@ impl<D: Device> FractionTree for Tree<D> {
         assert_eq!(rho.len(), depth, "one coordinate a level");
         let below = self.levels[depth + 1].take().expect("a layer is asked for once");
         let merges = self.levels.len() - 2 - depth;
-        let late = (merges < self.dropped).then(|| Late {
+        let late = (merges < self.lowest && !self.late.parts.is_empty()).then(|| Late {
             leaves: self.late.clone(),
             merges,
             rho: rho.to_vec(),
             bound: Vec::new(),
-            until: self.dropped - merges,
+            until: self.lowest - merges,
         });
         Layer::new(self.device.clone(), below, late, rho, lambda)
     }
@@ -450,12 +455,6 @@ impl<D: Device> Sumcheck for Layer<D> {
             let places = part.walk.axes.addresses();
             places.iter().zip(part.quads(&device, lambda)).for_each(|(place, quad)| nodes[offset + place] = quad);
         }
-        let table = |value: fn(Fr, &Quad) -> Fr| nodes.iter().map(|quad| value(lambda, quad)).collect();
-        [
-            table(|_, quad| quad[0]),
-            table(|lambda, quad| quad[1] - lambda * quad[3]),
-            table(|_, quad| quad[2]),
-            table(|_, quad| quad[3]),
-        ]
+        [0, 1, 2, 3].map(|k: usize| nodes.iter().map(|quad| quad[k]).collect())
     }
 }

@@ -232,7 +232,8 @@ fn whole_tree<B: Backend>(backend: &B, n: usize, blocks: Vec<Block>, source: &mu
     for depth in 0..n {
         let rho = source.frs(depth);
         let layer = tree.layer(depth, &rho, source.fr());
-        let bound = if source.below(2) == 0 { depth } else { source.below(depth + 1) };
+        // A layer may be finished early.
+        let bound = [0, depth.min(1), depth, source.below(depth + 1)][source.below(4)];
         run(layer, bound, source);
     }
 }

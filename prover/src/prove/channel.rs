@@ -242,8 +242,8 @@ impl<'a, B: Backend> Prover<'a, B> {
 
     fn end(&mut self) -> Vec<Fr> {
         match std::mem::replace(&mut self.running, Running::None) {
-            // A level ends in its tail.
-            Running::None | Running::Tree(_) => Vec::new(),
+            Running::None => Vec::new(),
+            Running::Tree(_) => unreachable!("a level ends in its tail"),
             Running::Tail(tail) => {
                 let [p0, p1, q0, q1] = tail.end();
                 vec![p0, p1, q0, q1, p0 * q1]
@@ -326,7 +326,8 @@ impl<B: Backend> Factors<B> {
 impl<B: Backend> Running<'_, B> {
     fn bind(&mut self, r: Fr) {
         match self {
-            Running::None | Running::Tail(_) => {}
+            Running::None => {}
+            Running::Tail(_) => unreachable!("a tail binds two variables"),
             Running::Tree(layer) => layer.bind(r),
             Running::Products(products) => {
                 for product in products.iter_mut().filter(|product| product.variables > 0) {

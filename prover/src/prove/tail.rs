@@ -6,11 +6,11 @@ use rayon::prelude::*;
 use std::array::from_fn;
 use zkllm_verifier::arith::mle;
 
-/// The sum `sum_x eq(rho, x) (p0 q1 + q0 (p1 + lambda q1))(x)` over the variables left.
+/// The sum `sum_x eq(rho, x) (p0 q1 + q0 s)(x)`, `s = p1 + lambda q1`, over the variables left.
 pub struct Tail {
     rho: Vec<Fr>,
     lambda: Fr,
-    /// `p0, p1, q0, q1`, as long as there are points.
+    /// `p0, s, q0, q1`, as long as there are points.
     tables: [Vec<Fr>; 4],
 }
 
@@ -44,9 +44,8 @@ impl Tail {
             let [zero, one] = [0, 2].map(|before| line(table[4 * at + before], table[4 * at + before + 1]));
             from_fn(|i| line(zero[i], one[i]))
         };
-        let [p0, p1, q0, q1] = self.tables.each_ref().map(grid);
-        let term = |i: usize, j: usize| p0[i][j] * q1[i][j] + q0[i][j] * (p1[i][j] + self.lambda * q1[i][j]);
-        from_fn(|i| from_fn(|j| term(i, j)))
+        let [p0, s, q0, q1] = self.tables.each_ref().map(grid);
+        from_fn(|i| from_fn(|j| p0[i][j] * q1[i][j] + q0[i][j] * s[i][j]))
     }
 
     /// Binds the last variable to `last` and the one before to `before`.
@@ -62,6 +61,7 @@ impl Tail {
 
     /// The values `p0, p1, q0, q1` where everything is bound.
     pub fn end(&self) -> [Fr; 4] {
-        from_fn(|k| self.tables[k][0])
+        let [p0, s, q0, q1] = self.tables.each_ref().map(|table| table[0]);
+        [p0, s - self.lambda * q1, q0, q1]
     }
 }
