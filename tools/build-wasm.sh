@@ -18,8 +18,9 @@ CARGO_TARGET_DIR="$built/wasm-tools" cargo build --release --locked --quiet --ma
 tool=$!
 bindgen="$built/wasm-tools/release/zkllm-wasm-bindgen"
 
-# Fast code: the whole is small. One unit and no unwinding tables make it smaller still.
-export CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_DEBUG=false
+# Small code: it is half as long as the fastest and hardly slower (docs/benchmarks.md). One unit and no unwinding tables make it
+# smaller still.
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=s CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_DEBUG=false
 # No path of this machine goes into the file.
 flags="--remap-path-prefix=$root=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
 cargo=(cargo)
