@@ -22,7 +22,6 @@ use ark_bls12_381::{Fr, G1Affine};
 use rayon::prelude::*;
 
 pub use commit::Bases;
-pub use layer::Layer;
 pub use product::{Pairs, Product};
 pub use tree::Tree;
 

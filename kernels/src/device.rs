@@ -25,7 +25,7 @@ pub use machine::{Argument, BLOCK, Device, Fault, catch};
 pub use msm::Bases;
 pub use product::{Pairs, Product};
 use runs::Entries;
-pub use tree::{Layer, Tree};
+pub use tree::Tree;
 
 /// The verbs on a device. A fault of the device leaves them by unwinding to [`catch`].
 #[derive(Debug)]

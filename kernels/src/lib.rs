@@ -14,6 +14,7 @@ pub mod device;
 pub mod dual;
 pub mod field;
 pub mod integer;
+pub mod layer;
 pub mod leaves;
 pub mod reference;
 pub mod selftest;

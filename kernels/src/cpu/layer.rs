@@ -1,28 +1,24 @@
-//! Decides the sumcheck of one layer of the fraction tree: compact blocks and single nodes, the padding 0/1 for free.
+//! Decides how a CPU holds the nodes of a layer of the fraction tree above one block, and sums over them.
 //!
 //! The summand is `p0 q1 + q0 s` with `s = p1 + lambda q1`; and `lambda t0 t1 - p0 p1 / lambda` with
 //! `t = q + p / lambda`, which needs one product where all numerators are 1: there `p0` and `p1` are constant along a
 //! row but for its end.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
 
 use ark_bls12_381::Fr;
-use ark_ff::{Field, One, Zero};
+use ark_ff::{One, Zero};
 
 use super::axes::{Axes, by_runs, fold_values, pad_rows};
 use super::runs::{add_scaled, fold_run, pair_sums};
-use super::tree::{Dense, Fractions, Level, node_axes};
-use crate::{Denominators, Sumcheck, field::eq_at};
+use super::tree::{Dense, Fractions, node_axes};
+use crate::Denominators;
+use crate::layer::{self, Quad, padding};
 
 /// Nodes read at a time from the level below.
 const RUN: usize = 512;
 /// Denominators held beside them.
 const STEP: usize = 64;
-
-/// `[p0, s, q0, q1]`.
-type Quad = [Fr; 4];
 
 /// A value along every row: `inner`, but `end` at its last entry.
 #[derive(Clone, Copy)]
@@ -32,9 +28,12 @@ struct Row {
 }
 
 /// The nodes above one block.
-struct Part {
+pub struct Part {
     axes: Axes,
     offset: u64,
+    lambda: Fr,
+    /// 0 where lambda is.
+    inverse: Fr,
     state: State,
 }
 
@@ -56,38 +55,6 @@ enum State {
         t: [Vec<Fr>; 2],
         p: [Row; 2],
     },
-}
-
-/// Blocks whose level below is made from the leaves, `merges` levels under it, for every round, until `until` variables
-/// are bound.
-pub struct Late {
-    pub leaves: Arc<Vec<Dense>>,
-    pub merges: usize,
-    pub rho: Vec<Fr>,
-    pub bound: Vec<Fr>,
-    pub until: usize,
-}
-
-impl Late {
-    /// The nodes above each block, one after the other.
-    fn parts(&self, lambda: Fr, inverse: Fr) -> impl Iterator<Item = Part> {
-        self.leaves.iter().map(move |leaves| {
-            let mut part = Part::new(leaves.merged(self.merges), &self.rho, inverse);
-            self.bound.iter().for_each(|r| part.bind(*r, lambda, inverse));
-            part
-        })
-    }
-}
-
-/// See [`crate::FractionTree::layer`].
-pub struct Layer {
-    rho: Vec<Fr>,
-    lambda: Fr,
-    /// 0 where lambda is.
-    inverse: Fr,
-    parts: Vec<Part>,
-    late: Option<Late>,
-    singles: BTreeMap<u64, Quad>,
 }
 
 /// Every other child of a run of nodes, to `out`: the first (`odd = 0`) or second ones; `missing` where there is none.
@@ -128,7 +95,8 @@ impl Row {
 }
 
 impl Part {
-    fn new(block: Dense, rho: &[Fr], inverse: Fr) -> Part {
+    /// Nothing is bound; `inverse` is that of `lambda`, or 0.
+    pub fn new(block: Dense, rho: &[Fr], [lambda, inverse]: [Fr; 2]) -> Part {
         let (axes, offset) = node_axes(&block, rho);
         let length = *block.lengths.last().expect("a variable");
         let dropped = *block.bits.last().expect("a variable") == 1;
@@ -146,11 +114,11 @@ impl Part {
         } else {
             State::Below { fractions, length, dropped }
         };
-        Part { axes, offset, state }
+        Part { axes, offset, lambda, inverse, state }
     }
 
     /// Component `k` (of a quad, or of `t`) of a run of nodes of the level below.
-    fn read(&self, k: usize, lambda: Fr, row: usize, nodes: Range<usize>, out: &mut [Fr]) {
+    fn read(&self, k: usize, row: usize, nodes: Range<usize>, out: &mut [Fr]) {
         let row_nodes = self.axes.last_length();
         match &self.state {
             State::Below { fractions, length, dropped } => {
@@ -166,7 +134,7 @@ impl Part {
                             let start = nodes.start + c * STEP;
                             let denominators = &mut denominators[..out.len()];
                             children(q, shape, (row, start..start + out.len(), 1), Fr::one(), denominators);
-                            add_scaled(out, lambda, denominators);
+                            add_scaled(out, self.lambda, denominators);
                         }
                     }
                     _ => children(q, shape, (row, nodes, k - 2), Fr::one(), out),
@@ -199,7 +167,7 @@ impl Part {
     }
 
     /// `sum w (a1 b1 - a0 b0)` and `sum w (a1 - a0)(b1 - b0)` over the pairs of components `a` and `b`.
-    fn sums(&self, a: usize, b: usize, lambda: Fr, paddings: [Fr; 2]) -> [Fr; 2] {
+    fn sums(&self, a: usize, b: usize, paddings: [Fr; 2]) -> [Fr; 2] {
         let length = self.axes.last_length();
         let stored = match &self.state {
             State::Quads(values) => Some((&values[a], &values[b])),
@@ -219,8 +187,8 @@ impl Part {
             for start in nodes.clone().step_by(RUN) {
                 let run = start..(start + RUN).min(nodes.end);
                 let (first, second) = (&mut first[..run.len()], &mut second[..run.len()]);
-                self.read(a, lambda, row, run.clone(), first);
-                self.read(b, lambda, row, run.clone(), second);
+                self.read(a, row, run.clone(), first);
+                self.read(b, row, run.clone(), second);
                 let part = pair_sums(first, second, paddings, Some(&weights[(start - nodes.start) / 2..]));
                 sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
             }
@@ -228,15 +196,47 @@ impl Part {
         })
     }
 
-    fn round(&self, lambda: Fr, inverse: Fr) -> [Fr; 2] {
+    /// Write out numerators that were constant along rows.
+    fn store_quads(&mut self) {
+        let Part { lambda, inverse, .. } = *self;
+        let State::Inverses { t, p } = &mut self.state else {
+            return;
+        };
+        let length = self.axes.last_length();
+        let p = p.map(|p| {
+            let entry = |i: usize| if (i + 1).is_multiple_of(length) { p.end } else { p.inner };
+            (0..t[0].len()).map(entry).collect::<Vec<_>>()
+        });
+        for (t, p) in t.iter_mut().zip(&p) {
+            add_scaled(t, -inverse, p);
+        }
+        let [q0, q1] = std::mem::take(t);
+        let [p0, mut s] = p;
+        add_scaled(&mut s, lambda, &q1);
+        self.state = State::Quads([p0, s, q0, q1]);
+        self.axes.join();
+    }
+}
+
+impl layer::Part for Part {
+    fn axes(&self) -> &Axes {
+        &self.axes
+    }
+
+    fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn round(&mut self) -> [Fr; 2] {
+        let Part { lambda, inverse, .. } = *self;
         match &self.state {
             State::Below { .. } | State::Quads(_) => {
-                let one = self.sums(0, 3, lambda, [Fr::zero(), Fr::one()]);
-                let two = self.sums(2, 1, lambda, [Fr::one(), lambda]);
+                let one = self.sums(0, 3, [Fr::zero(), Fr::one()]);
+                let two = self.sums(2, 1, [Fr::one(), lambda]);
                 [one[0] + two[0], one[1] + two[1]]
             }
             State::InversesBelow { .. } | State::Inverses { .. } => {
-                let sums = self.sums(0, 1, lambda, [Fr::one(); 2]);
+                let sums = self.sums(0, 1, [Fr::one(); 2]);
                 // p0 p1 changes at the last pair of a row only.
                 let length = self.axes.last_length();
                 let [[a0, a1], [b0, b1]] = self.numerators().map(|p| p.last(length));
@@ -246,7 +246,7 @@ impl Part {
         }
     }
 
-    fn bind(&mut self, r: Fr, lambda: Fr, inverse: Fr) {
+    fn bind(&mut self, r: Fr) {
         let length = self.axes.last_length();
         let half = length.div_ceil(2);
         let rows = self.axes.size() / length;
@@ -258,12 +258,12 @@ impl Part {
                 let below = &mut below[..nodes.len()];
                 for (c, below) in below.chunks_mut(RUN).enumerate() {
                     let start = nodes.start + c * RUN;
-                    part.read(k, lambda, row, start..start + below.len(), below);
+                    part.read(k, row, start..start + below.len(), below);
                 }
                 fold_run(below, r, padding, out);
             })
         };
-        let paddings = padding(lambda);
+        let paddings = padding(self.lambda);
         let state = match &mut self.state {
             State::Quads(values) => {
                 for (values, padding) in values.iter_mut().zip(paddings) {
@@ -299,7 +299,7 @@ impl Part {
         }
         self.offset /= 2;
         while let Some((length, full)) = self.axes.short_rows() {
-            self.store_quads(lambda, inverse);
+            self.store_quads();
             if let State::Quads(values) = &mut self.state {
                 for (values, padding) in values.iter_mut().zip(paddings) {
                     *values = pad_rows(values, length, full, padding);
@@ -309,139 +309,20 @@ impl Part {
         }
     }
 
-    /// The four tables.
-    fn quads(mut self, lambda: Fr, inverse: Fr) -> [Vec<Fr>; 4] {
+    fn quads(mut self) -> Vec<Quad> {
         let (size, length) = (self.axes.size(), self.axes.last_length());
-        let all = |part: &Part, k: usize| {
-            by_runs(size / length, length, |row, nodes, out, _| part.read(k, lambda, row, nodes, out))
-        };
+        let all =
+            |part: &Part, k: usize| by_runs(size / length, length, |row, nodes, out, _| part.read(k, row, nodes, out));
         match &self.state {
-            State::Below { .. } => return [0, 1, 2, 3].map(|k| all(&self, k)),
+            State::Below { .. } => self.state = State::Quads([0, 1, 2, 3].map(|k| all(&self, k))),
             State::InversesBelow { .. } => {
                 let (t, p) = ([0, 1].map(|k| all(&self, k)), self.numerators());
                 self.state = State::Inverses { t, p };
             }
             State::Quads(_) | State::Inverses { .. } => {}
         }
-        self.store_quads(lambda, inverse);
-        match self.state {
-            State::Quads(tables) => tables,
-            _ => unreachable!("quads are stored"),
-        }
-    }
-
-    /// Write out numerators that were constant along rows.
-    fn store_quads(&mut self, lambda: Fr, inverse: Fr) {
-        let State::Inverses { t, p } = &mut self.state else {
-            return;
-        };
-        let length = self.axes.last_length();
-        let p = p.map(|p| {
-            let entry = |i: usize| if (i + 1).is_multiple_of(length) { p.end } else { p.inner };
-            (0..t[0].len()).map(entry).collect::<Vec<_>>()
-        });
-        for (t, p) in t.iter_mut().zip(&p) {
-            add_scaled(t, -inverse, p);
-        }
-        let [q0, q1] = std::mem::take(t);
-        let [p0, mut s] = p;
-        add_scaled(&mut s, lambda, &q1);
-        self.state = State::Quads([p0, s, q0, q1]);
-        self.axes.join();
-    }
-}
-
-/// Contributions of one pair of nodes: `g(1) - g(0)` and the square coefficient.
-fn pair([p0, s, q0, q1]: Quad, [p0_, s_, q0_, q1_]: Quad) -> [Fr; 2] {
-    let rise = p0_ * q1_ + q0_ * s_ - p0 * q1 - q0 * s;
-    [rise, (p0_ - p0) * (q1_ - q1) + (q0_ - q0) * (s_ - s)]
-}
-
-fn padding(lambda: Fr) -> Quad {
-    [Fr::zero(), lambda, Fr::one(), Fr::one()]
-}
-
-impl Layer {
-    pub fn new(below: Level, late: Option<Late>, rho: &[Fr], lambda: Fr) -> Layer {
-        let inverse = lambda.inverse().unwrap_or_else(Fr::zero);
-        let mut layer = Layer { rho: rho.to_vec(), lambda, inverse, parts: Vec::new(), late, singles: BTreeMap::new() };
-        for address in below.singles.keys().map(|address| address / 2).collect::<BTreeSet<_>>() {
-            let child = |k: u64| below.singles.get(&(2 * address + k)).copied().unwrap_or((Fr::zero(), Fr::one()));
-            let ((p0, q0), (p1, q1)) = (child(0), child(1));
-            layer.singles.insert(address, [p0, p1 + lambda * q1, q0, q1]);
-        }
-        layer.parts = below.blocks.into_iter().map(|block| Part::new(block, rho, inverse)).collect();
-        layer.settle();
-        layer
-    }
-
-    /// Parts without variables become single nodes.
-    fn settle(&mut self) {
-        for part in self.parts.extract_if(.., |part| part.axes.is_bound()) {
-            let offset = part.offset;
-            self.singles.insert(offset, part.quads(self.lambda, self.inverse).map(|values| values[0]));
-        }
-    }
-
-    /// The pairs of single nodes, by the address of the pair.
-    fn single_pairs(&self) -> BTreeMap<u64, [Quad; 2]> {
-        let mut pairs = BTreeMap::new();
-        for (address, quad) in &self.singles {
-            pairs.entry(address / 2).or_insert([padding(self.lambda); 2])[(address % 2) as usize] = *quad;
-        }
-        pairs
-    }
-}
-
-impl Sumcheck for Layer {
-    type End = [Vec<Fr>; 4];
-
-    fn round(&mut self) -> (Fr, Fr) {
-        let rest = &self.rho[..self.rho.len() - 1];
-        let mut sums = [Fr::zero(); 2];
-        for (address, [low, high]) in self.single_pairs() {
-            let weight = eq_at(rest, address);
-            sums.iter_mut().zip(pair(low, high)).for_each(|(sum, part)| *sum += weight * part);
-        }
-        let mut add = |part: &Part| {
-            let terms = part.round(self.lambda, self.inverse);
-            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-        };
-        self.parts.iter().for_each(&mut add);
-        let late = self.late.iter().flat_map(|late| late.parts(self.lambda, self.inverse));
-        late.for_each(|part| add(&part));
-        (sums[0] - sums[1], sums[1])
-    }
-
-    fn bind(&mut self, r: Fr) {
-        let fold = |[low, high]: [Quad; 2]| [0, 1, 2, 3].map(|k: usize| low[k] + r * (high[k] - low[k]));
-        self.singles = self.single_pairs().into_iter().map(|(address, pair)| (address, fold(pair))).collect();
-        self.rho.pop().expect("a variable is left");
-        self.parts.iter_mut().for_each(|part| part.bind(r, self.lambda, self.inverse));
-        if let Some(mut late) = self.late.take() {
-            late.bound.push(r);
-            if late.bound.len() == late.until {
-                self.parts.extend(late.parts(self.lambda, self.inverse));
-            } else {
-                self.late = Some(late);
-            }
-        }
-        self.settle();
-    }
-
-    fn finish(self) -> [Vec<Fr>; 4] {
-        let Layer { rho, lambda, inverse, parts, late, singles } = self;
-        let mut tables = padding(lambda).map(|padding| vec![padding; 1 << rho.len()]);
-        for (address, quad) in singles {
-            tables.iter_mut().zip(quad).for_each(|(table, value)| table[address as usize] = value);
-        }
-        for part in parts.into_iter().chain(late.iter().flat_map(|late| late.parts(lambda, inverse))) {
-            let places = part.axes.addresses();
-            let offset = part.offset as usize;
-            for (table, values) in tables.iter_mut().zip(part.quads(lambda, inverse)) {
-                places.iter().zip(values).for_each(|(place, value)| table[offset + place] = value);
-            }
-        }
-        tables
+        self.store_quads();
+        let State::Quads(tables) = &self.state else { unreachable!("quads are stored") };
+        (0..size).map(|at| [0, 1, 2, 3].map(|k: usize| tables[k][at])).collect()
     }
 }

@@ -1,16 +1,16 @@
 //! Decides how the fraction tree is built and kept: every level compact, leaf denominators as rows of a table.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ark_bls12_381::Fr;
-use ark_ff::{One, Zero};
+use ark_ff::{Field, One, Zero};
 use rayon::prelude::*;
 
 use super::axes::{Axes, eq_axes, pad_rows};
-use super::layer::{Late, Layer};
+use super::layer::Part;
 use super::runs::merge_run;
 use crate::field::zeros;
+use crate::layer::{self, Fraction, Late, Layer, Singles};
 use crate::leaves::Stored;
 use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators};
 
@@ -156,7 +156,7 @@ impl Dense {
 #[derive(Default)]
 pub struct Level {
     pub blocks: Vec<Dense>,
-    pub singles: BTreeMap<u64, (Fr, Fr)>,
+    pub singles: Singles,
 }
 
 /// See [`crate::Backend::tree`].
@@ -169,7 +169,7 @@ pub struct Tree {
     lowest: usize,
 }
 
-fn merge((p0, q0): (Fr, Fr), (p1, q1): (Fr, Fr)) -> (Fr, Fr) {
+fn merge((p0, q0): Fraction, (p1, q1): Fraction) -> Fraction {
     (p0 * q1 + p1 * q0, q0 * q1)
 }
 
@@ -194,13 +194,9 @@ impl Level {
 
     fn above(&self) -> Level {
         let mut level = Level::default();
-        for (address, fraction) in &self.singles {
-            if address % 2 == 0 {
-                let other = self.singles.get(&(address + 1)).copied().unwrap_or((Fr::zero(), Fr::one()));
-                level.singles.insert(address / 2, merge(*fraction, other));
-            } else if !self.singles.contains_key(&(address - 1)) {
-                level.singles.insert(address / 2, *fraction);
-            }
+        for address in layer::above(&self.singles) {
+            let child = |k: u64| layer::child(&self.singles, 2 * address + k);
+            level.singles.insert(address, merge(child(0), child(1)));
         }
         self.blocks.iter().for_each(|block| level.place(block.above()));
         level
@@ -263,24 +259,24 @@ impl Tree {
 }
 
 impl FractionTree for Tree {
-    type Layer = Layer;
+    type Layer = Layer<Part>;
 
     fn root(&self) -> (Fr, Fr) {
         self.root
     }
 
-    fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Layer {
+    fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Layer<Part> {
         assert_eq!(rho.len(), depth, "one coordinate a level");
         let children = self.levels[depth + 1].take().expect("a layer is asked for once");
         let merges = self.levels.len() - 2 - depth;
-        let late = (merges < self.lowest && !self.late.is_empty()).then(|| Late {
-            leaves: self.late.clone(),
-            merges,
-            rho: rho.to_vec(),
-            bound: Vec::new(),
-            until: self.lowest - merges,
+        let scales = [lambda, lambda.inverse().unwrap_or_else(Fr::zero)];
+        let late = (merges < self.lowest && !self.late.is_empty()).then(|| {
+            let (leaves, rho) = (self.late.clone(), rho.to_vec());
+            let make = move |number: usize| Part::new(leaves[number].merged(merges), &rho, scales);
+            Late::new(self.late.len(), self.lowest - merges, make)
         });
-        Layer::new(children, late, rho, lambda)
+        let parts = children.blocks.into_iter().map(|block| Part::new(block, rho, scales)).collect();
+        Layer::new(parts, late, &children.singles, rho, lambda)
     }
 }
 

@@ -88,7 +88,7 @@ impl From<Fr> for Argument {
 pub const BLOCK: usize = 128;
 
 /// A machine that holds memory and runs kernels, in the order they are asked for.
-pub trait Device: Send + Sync {
+pub trait Device: Send + Sync + 'static {
     /// Freed when dropped, after what was launched before.
     type Memory: Send + Sync;
 

@@ -1,6 +1,6 @@
 //! Decides the fraction tree on a device: every level compact, leaf denominators made on the fly from rows of a table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ark_bls12_381::Fr;
@@ -12,13 +12,9 @@ use super::array::{Array, launch};
 use super::machine::Device;
 use super::walk::{Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
-use crate::field::eq_at;
+use crate::layer::{self, Fraction, Late, Layer, Quad, Singles, padding, quad};
 use crate::leaves::Stored;
-use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators, Sumcheck};
-
-type Fraction = (Fr, Fr);
-/// `[p0, s, q0, q1]` with `s = p1 + lambda q1`.
-type Quad = [Fr; 4];
+use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators};
 
 const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
 
@@ -124,7 +120,7 @@ impl<D: Device> Dense<D> {
 /// One level: blocks, and single nodes by address; all else is 0/1.
 struct Level<D: Device> {
     blocks: Vec<Dense<D>>,
-    singles: BTreeMap<u64, Fraction>,
+    singles: Singles,
 }
 
 fn merge((p0, q0): Fraction, (p1, q1): Fraction) -> Fraction {
@@ -138,7 +134,7 @@ fn plain_axes(lengths: &[usize], bits: &[usize]) -> Axes {
 
 impl<D: Device> Level<D> {
     fn leaves(device: &D, n: usize, blocks: Vec<Block>, tables: &Mutex<Tables<D>>) -> Self {
-        let mut level = Level { blocks: Vec::new(), singles: BTreeMap::new() };
+        let mut level = Level { blocks: Vec::new(), singles: Singles::new() };
         blocks.iter().for_each(|block| level.place(device, Dense::leaves(device, n, block, tables)));
         level
     }
@@ -155,18 +151,10 @@ impl<D: Device> Level<D> {
         }
     }
 
-    fn child(&self, address: u64) -> Fraction {
-        self.singles.get(&address).copied().unwrap_or_else(PADDING)
-    }
-
-    /// Addresses of the nodes above single ones.
-    fn above_singles(&self) -> BTreeSet<u64> {
-        self.singles.keys().map(|address| address / 2).collect()
-    }
-
     fn above(&self, device: &D) -> Self {
-        let node = |address: u64| (address, merge(self.child(2 * address), self.child(2 * address + 1)));
-        let singles = self.above_singles().into_iter().map(node).collect();
+        let child = |address| layer::child(&self.singles, address);
+        let node = |address| (address, merge(child(2 * address), child(2 * address + 1)));
+        let singles = layer::above(&self.singles).into_iter().map(node).collect();
         let mut level = Level { blocks: Vec::new(), singles };
         self.blocks.iter().for_each(|block| level.place(device, block.above(device)));
         level
@@ -181,12 +169,10 @@ struct Leaves<D: Device> {
 }
 
 impl<D: Device> Leaves<D> {
-    /// Every part, `levels` above the leaves, one after the other.
-    fn merged(&self, device: &D, levels: usize) -> impl Iterator<Item = Dense<D>> {
-        self.parts.iter().map(move |part| {
-            let leaves = Dense::leaves(device, self.n, part, &self.tables);
-            (0..levels).fold(leaves, |dense, _| dense.above(device))
-        })
+    /// A part, `levels` above the leaves.
+    fn merged(&self, device: &D, part: usize, levels: usize) -> Dense<D> {
+        let leaves = Dense::leaves(device, self.n, &self.parts[part], &self.tables);
+        (0..levels).fold(leaves, |dense, _| dense.above(device))
     }
 }
 
@@ -212,12 +198,12 @@ impl<D: Device> Tree<D> {
         for number in 1..=n {
             let mut level = levels[number - 1].above(&device);
             if number == stored.lowest {
-                late.merged(&device, number).for_each(|dense| level.place(&device, dense));
+                (0..late.parts.len()).for_each(|part| level.place(&device, late.merged(&device, part, number)));
             }
             levels.push(level);
         }
         levels.reverse();
-        let root = levels[0].child(0);
+        let root = layer::child(&levels[0].singles, 0);
         Tree {
             device,
             root,
@@ -229,29 +215,30 @@ impl<D: Device> Tree<D> {
 }
 
 impl<D: Device> FractionTree for Tree<D> {
-    type Layer = Layer<D>;
+    type Layer = Layer<Part<D>>;
 
     fn root(&self) -> Fraction {
         self.root
     }
 
-    fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Layer<D> {
+    fn layer(&mut self, depth: usize, rho: &[Fr], lambda: Fr) -> Layer<Part<D>> {
         assert_eq!(rho.len(), depth, "one coordinate a level");
         let below = self.levels[depth + 1].take().expect("a layer is asked for once");
         let merges = self.levels.len() - 2 - depth;
-        let late = (merges < self.lowest && !self.late.parts.is_empty()).then(|| Late {
-            leaves: self.late.clone(),
-            merges,
-            rho: rho.to_vec(),
-            bound: Vec::new(),
-            until: self.lowest - merges,
+        let late = (merges < self.lowest && !self.late.parts.is_empty()).then(|| {
+            let (device, leaves, rho) = (self.device.clone(), self.late.clone(), rho.to_vec());
+            let make = move |number| Part::new(device.clone(), leaves.merged(&device, number, merges), &rho, lambda);
+            Late::new(self.late.parts.len(), self.lowest - merges, make)
         });
-        Layer::new(self.device.clone(), below, late, rho, lambda)
+        let parts = below.blocks.into_iter().map(|block| Part::new(self.device.clone(), block, rho, lambda)).collect();
+        Layer::new(parts, late, &below.singles, rho, lambda)
     }
 }
 
 /// The nodes above one block.
-struct Part<D: Device> {
+pub struct Part<D: Device> {
+    device: Arc<D>,
+    lambda: Fr,
     walk: Walk<D>,
     offset: u64,
     state: State<D>,
@@ -264,53 +251,8 @@ enum State<D: Device> {
     Quads(Array<D, Fr>),
 }
 
-/// Parts whose level below is made from the leaves, `merges` levels under it, for every round, until `until` variables are
-/// bound.
-struct Late<D: Device> {
-    leaves: Arc<Leaves<D>>,
-    merges: usize,
-    rho: Vec<Fr>,
-    bound: Vec<Fr>,
-    until: usize,
-}
-
-impl<D: Device> Late<D> {
-    /// The nodes above each part, one after the other.
-    fn parts(&self, device: &D, lambda: Fr) -> impl Iterator<Item = Part<D>> {
-        self.leaves.merged(device, self.merges).map(move |below| {
-            let mut part = Part::new(below, &self.rho);
-            self.bound.iter().for_each(|r| part.bind(device, *r, lambda));
-            part
-        })
-    }
-}
-
-/// See [`crate::FractionTree::layer`].
-pub struct Layer<D: Device> {
-    device: Arc<D>,
-    rho: Vec<Fr>,
-    lambda: Fr,
-    parts: Vec<Part<D>>,
-    late: Option<Late<D>>,
-    singles: BTreeMap<u64, Quad>,
-}
-
-fn padding(lambda: Fr) -> Quad {
-    [Fr::zero(), lambda, Fr::one(), Fr::one()]
-}
-
-fn quad((p0, q0): Fraction, (p1, q1): Fraction, lambda: Fr) -> Quad {
-    [p0, p1 + lambda * q1, q0, q1]
-}
-
-/// Contributions of one pair of nodes: `g(1) - g(0)` and the square coefficient.
-fn pair([p0, s, q0, q1]: Quad, [p0_, s_, q0_, q1_]: Quad) -> [Fr; 2] {
-    let rise = p0_ * q1_ + q0_ * s_ - p0 * q1 - q0 * s;
-    [rise, (p0_ - p0) * (q1_ - q1) + (q0_ - q0) * (s_ - s)]
-}
-
 impl<D: Device> Part<D> {
-    fn new(block: Dense<D>, rho: &[Fr]) -> Self {
+    fn new(device: Arc<D>, block: Dense<D>, rho: &[Fr], lambda: Fr) -> Self {
         let (length, _) = block.nodes();
         let Dense { offset, mut lengths, mut bits, fractions } = block;
         let last = lengths.len() - 1;
@@ -323,10 +265,21 @@ impl<D: Device> Part<D> {
         let offset = offset / 2;
         let mut axes = eq_axes(&lengths, &bits, offset, rho);
         axes.join();
-        Part { walk: Walk::new(axes), offset, state: State::Below { fractions, length } }
+        Part { device, lambda, walk: Walk::new(axes), offset, state: State::Below { fractions, length } }
+    }
+}
+
+impl<D: Device> layer::Part for Part<D> {
+    fn axes(&self) -> &Axes {
+        &self.walk.axes
     }
 
-    fn round(&mut self, device: &D, lambda: Fr) -> [Fr; 2] {
+    fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn round(&mut self) -> [Fr; 2] {
+        let (device, lambda) = (&*self.device, self.lambda);
         match &self.state {
             State::Below { fractions, length } => {
                 let mut arguments = fractions.arguments(*length).to_vec();
@@ -340,7 +293,8 @@ impl<D: Device> Part<D> {
         }
     }
 
-    fn bind(&mut self, device: &D, r: Fr, lambda: Fr) {
+    fn bind(&mut self, r: Fr) {
+        let (device, lambda) = (&*self.device, self.lambda);
         let (rows, length) = self.walk.shape();
         let out = Array::new(device, 4 * rows * length.div_ceil(2));
         let mut arguments = vec![Argument::from(&out)];
@@ -366,8 +320,8 @@ impl<D: Device> Part<D> {
         self.state = State::Quads(tables);
     }
 
-    /// All nodes.
-    fn quads(&self, device: &D, lambda: Fr) -> Vec<Quad> {
+    fn quads(self) -> Vec<Quad> {
+        let (device, lambda) = (&*self.device, self.lambda);
         match &self.state {
             State::Below { fractions, length } => {
                 let below = fractions.all(device);
@@ -380,81 +334,5 @@ impl<D: Device> Part<D> {
                 (0..nodes).map(|at| [0, 1, 2, 3].map(|k| values[k * nodes + at])).collect()
             }
         }
-    }
-}
-
-impl<D: Device> Layer<D> {
-    fn new(device: Arc<D>, below: Level<D>, late: Option<Late<D>>, rho: &[Fr], lambda: Fr) -> Self {
-        let node = |address: u64| (address, quad(below.child(2 * address), below.child(2 * address + 1), lambda));
-        let singles = below.above_singles().into_iter().map(node).collect();
-        let parts = below.blocks.into_iter().map(|block| Part::new(block, rho)).collect();
-        let mut layer = Layer { device, rho: rho.to_vec(), lambda, parts, late, singles };
-        layer.settle();
-        layer
-    }
-
-    /// Parts without variables become single nodes.
-    fn settle(&mut self) {
-        for part in self.parts.extract_if(.., |part| part.walk.axes.is_bound()) {
-            self.singles.insert(part.offset, part.quads(&self.device, self.lambda)[0]);
-        }
-    }
-
-    /// The pairs of single nodes, by the address of the pair.
-    fn single_pairs(&self) -> BTreeMap<u64, [Quad; 2]> {
-        let mut pairs = BTreeMap::new();
-        for (address, quad) in &self.singles {
-            pairs.entry(address / 2).or_insert([padding(self.lambda); 2])[(address % 2) as usize] = *quad;
-        }
-        pairs
-    }
-}
-
-impl<D: Device> Sumcheck for Layer<D> {
-    type End = [Vec<Fr>; 4];
-
-    fn round(&mut self) -> (Fr, Fr) {
-        let rest = &self.rho[..self.rho.len() - 1];
-        let mut sums = [Fr::zero(); 2];
-        for (address, [low, high]) in self.single_pairs() {
-            let weight = eq_at(rest, address);
-            sums.iter_mut().zip(pair(low, high)).for_each(|(sum, part)| *sum += weight * part);
-        }
-        let mut add = |part: &mut Part<D>| {
-            let terms = part.round(&self.device, self.lambda);
-            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-        };
-        self.parts.iter_mut().for_each(&mut add);
-        let late = self.late.iter().flat_map(|late| late.parts(&self.device, self.lambda));
-        late.for_each(|mut part| add(&mut part));
-        (sums[0] - sums[1], sums[1])
-    }
-
-    fn bind(&mut self, r: Fr) {
-        let fold = |[low, high]: [Quad; 2]| [0, 1, 2, 3].map(|k: usize| low[k] + r * (high[k] - low[k]));
-        self.singles = self.single_pairs().into_iter().map(|(address, pair)| (address, fold(pair))).collect();
-        self.rho.pop().expect("a variable is left");
-        self.parts.iter_mut().for_each(|part| part.bind(&self.device, r, self.lambda));
-        if let Some(mut late) = self.late.take() {
-            late.bound.push(r);
-            if late.bound.len() == late.until {
-                self.parts.extend(late.parts(&self.device, self.lambda));
-            } else {
-                self.late = Some(late);
-            }
-        }
-        self.settle();
-    }
-
-    fn finish(self) -> [Vec<Fr>; 4] {
-        let Layer { device, rho, lambda, parts, late, singles } = self;
-        let mut nodes = vec![padding(lambda); 1 << rho.len()];
-        singles.into_iter().for_each(|(address, quad)| nodes[address as usize] = quad);
-        for part in parts.into_iter().chain(late.iter().flat_map(|late| late.parts(&device, lambda))) {
-            let offset = part.offset as usize;
-            let places = part.walk.axes.addresses();
-            places.iter().zip(part.quads(&device, lambda)).for_each(|(place, quad)| nodes[offset + place] = quad);
-        }
-        [0, 1, 2, 3].map(|k: usize| nodes.iter().map(|quad| quad[k]).collect())
     }
 }
