@@ -40,10 +40,11 @@ pub fn sumchecks(
     let mut challenges = Vec::new();
     let variables = coordinates.iter().map(Vec::len).max().unwrap_or(0);
     while challenges.len() < variables {
-        let (bound, count) = (challenges.len(), at_once(of, variables - challenges.len()));
+        let (bound, count) = (challenges.len(), at_once(of, variables.saturating_sub(challenges.len())));
         // The coordinates of what the message binds; none where a sum has ended.
         let next = || coordinates.iter().map(|own| own.iter().rev().skip(bound).take(count));
-        let slots = next().map(|own| 3usize.pow(own.len() as u32) - 1).sum();
+        // All monomials but 1.
+        let slots = next().map(|own| own.fold(1usize, |count, _| count.saturating_mul(3)).saturating_sub(1)).sum();
         let mut message = ledger.slots(channel, Ask::Round { of, challenges: &challenges }, slots)?.into_iter();
         let drawn = channel.challenges("sumcheck", count);
         for (claim, coordinates) in zip(&mut claims, next()) {
