@@ -25,7 +25,7 @@ pub use commit::Bases;
 pub use product::{Pairs, Product};
 pub use tree::Tree;
 
-use crate::{Backend, Block, Ints, Piece};
+use crate::{Backend, Block, Ints, Overflow, Piece, Rows, integer};
 
 /// All cores of this machine, by rayon's global pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,6 +110,10 @@ impl Backend for Cpu {
                 a
             })
             .unwrap_or_else(|| vec![0; size])
+    }
+
+    fn multiply(&self, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow> {
+        integer::multiply(left, right, depth)
     }
 
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {

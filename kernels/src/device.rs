@@ -4,6 +4,7 @@
 //! and DX12, and the tests with this machine's own processor: so all of the code here runs without a GPU too.
 
 pub mod array;
+mod gemm;
 mod machine;
 mod msm;
 mod product;
@@ -18,7 +19,7 @@ use ark_bls12_381::{Fr, G1Affine};
 use ark_ff::One;
 
 use crate::cpu::axes::Axes;
-use crate::{Backend, Block, Ints, Piece};
+use crate::{Backend, Block, Ints, Overflow, Piece, Rows};
 use array::{Array, launch};
 use machine::raise;
 pub use machine::{Argument, BLOCK, Device, Fault, catch};
@@ -116,6 +117,10 @@ impl<D: Device> Backend for OnDevice<D> {
         let mut counts = counts.all(device);
         assert_eq!(counts.pop(), Some(0), "rows below {size}");
         counts
+    }
+
+    fn multiply(&self, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow> {
+        gemm::multiply(&*self.device, left, right, depth)
     }
 
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ark_bls12_381::{Fr, G1Affine};
 
-use crate::{Backend, Block, FractionTree, Ints, Piece, Sumcheck};
+use crate::{Backend, Block, FractionTree, Ints, Overflow, Piece, Rows, Sumcheck};
 
 /// Two backends side by side; panics where they differ.
 #[derive(Clone, Copy, Debug, Default)]
@@ -115,6 +115,11 @@ impl<A: Backend, B: Backend> Backend for Dual<A, B> {
 
     fn histogram(&self, rows: &[u32], size: usize) -> Vec<u32> {
         same("histogram", self.first.histogram(rows, size), self.second.histogram(rows, size))
+    }
+
+    fn multiply(&self, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow> {
+        let second = self.second.multiply(left, right, depth);
+        same("multiply", self.first.multiply(left, right, depth), second)
     }
 
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {

@@ -54,24 +54,28 @@ const TILE: usize = 4;
 /// Vector steps after which 32-bit lanes are widened: `128 * 2 * 2^7 * 2^15 = 2^30`.
 const STEPS: usize = 128;
 
-/// `left * right^T`: `result[m][n] = sum over k < depth of left[m][k] * right[n][k]`, all row major.
+/// The rows of both matrices, if every backend may multiply them: the bound is that of the magnitudes alone.
 ///
 /// # Errors
 /// [`Overflow`] if a result could need more than 63 bits and a sign.
 ///
 /// # Panics
 /// If the lengths are not multiples of `depth`, or `depth` is 0.
-pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>, Overflow> {
+pub fn shape(left: &[i32], right: Rows<'_>, depth: usize) -> Result<(usize, usize), Overflow> {
     assert!(
         depth > 0 && left.len().is_multiple_of(depth) && right.len().is_multiple_of(depth),
         "matrices whose rows have `depth` entries"
     );
-    let (m, n) = (left.len() / depth, right.len() / depth);
-    let largest = magnitude(left);
-    let bound = u128::from(largest) * u128::from(right.magnitude()) * depth as u128;
-    if bound >= 1 << 63 {
-        return Err(Overflow);
-    }
+    let bound = u128::from(magnitude(left)) * u128::from(right.magnitude()) * depth as u128;
+    if bound < 1 << 63 { Ok((left.len() / depth, right.len() / depth)) } else { Err(Overflow) }
+}
+
+/// `left * right^T`: `result[m][n] = sum over k < depth of left[m][k] * right[n][k]`, all row major.
+///
+/// # Errors, panics
+/// As [`shape`].
+pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>, Overflow> {
+    let (m, n) = shape(left, right, depth)?;
     if m == 0 || n == 0 {
         return Ok(Vec::new());
     }
@@ -81,7 +85,7 @@ pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>,
     let rows_each = (GRAIN / (depth * m)).clamp(1, n).next_multiple_of(TILE);
     match right {
         Rows::I16(right) => {
-            let limbs = Limbs::cut(left, depth, largest);
+            let limbs = Limbs::cut(left, depth, magnitude(left));
             let block = |(out, right): (&mut [i64], &[i16])| limbs.multiply(machine, right, out);
             share(&mut columns, right, rows_each, m, depth, block);
         }

@@ -1,4 +1,4 @@
-//! What the prover asks of a machine: a dozen heavy verbs over the scalar field and G1, and nothing of the protocol.
+//! What the prover asks of a machine: a dozen heavy verbs over the scalar field, G1 and integers, and nothing of the protocol.
 //!
 //! [`Backend`] is the contract. [`Reference`] is the naive interpreter kept as the oracle, [`Cpu`] the fast one,
 //! [`cuda::Cuda`] the one for NVIDIA GPUs, [`wgpu::Wgpu`] the one for any GPU,
@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub use ark_bls12_381::{Fr, G1Affine};
 pub use cpu::Cpu;
 pub use dual::Dual;
+pub use integer::{Overflow, Rows};
 pub use reference::Reference;
 
 /// A borrowed run of small integers.
@@ -186,6 +187,12 @@ pub trait Backend: Sync {
 
     /// `out[row]` = how often `row` occurs. Panics on a row that is not below `size`.
     fn histogram(&self, rows: &[u32], size: usize) -> Vec<u32>;
+
+    /// `out[m][n] = sum_k left[m][k] right[n][k]` for rows of `depth` integers. Panics as [`integer::shape`].
+    ///
+    /// # Errors
+    /// [`Overflow`] by the bound of [`integer::shape`], on every backend.
+    fn multiply(&self, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow>;
 
     /// The first `length` values of `x -> eq(point, x)`; `length <= 2^point.len()`.
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr>;

@@ -4,7 +4,10 @@ use ark_bls12_381::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
 
-use crate::{Backend, Block, Denominators, FractionTree, Ints, NO_ROW, Numerators, Piece, Sumcheck, field::eq_at};
+use crate::field::eq_at;
+use crate::{
+    Backend, Block, Denominators, FractionTree, Ints, NO_ROW, Numerators, Overflow, Piece, Rows, Sumcheck, integer,
+};
 
 /// The naive backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -302,6 +305,17 @@ impl Backend for Reference {
             counts[*row as usize] += 1;
         }
         counts
+    }
+
+    fn multiply(&self, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow> {
+        let (m, n) = integer::shape(left, right, depth)?;
+        let right = |at: usize| match right {
+            Rows::I16(rows) => i128::from(rows[at]),
+            Rows::I32(rows) => i128::from(rows[at]),
+        };
+        let dot = |m, n| (0..depth).map(|k| i128::from(left[m * depth + k]) * right(n * depth + k)).sum::<i128>();
+        let result = |at| i64::try_from(dot(at / n, at % n)).expect("within the bound");
+        Ok((0..m * n).map(result).collect())
     }
 
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {

@@ -7,7 +7,9 @@ use std::time::Instant;
 use ark_ec::AffineRepr;
 use ark_ff::Field;
 
-use crate::{Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Reference, Sumcheck};
+use crate::{
+    Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Reference, Rows, Sumcheck,
+};
 
 fn elements(count: usize) -> Vec<Fr> {
     let mut x = Fr::from(7u64);
@@ -59,6 +61,9 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
     let eq = vec![Some(field[..3].to_vec()), None];
     let pairs = vec![(field[..128].to_vec(), field[128..256].to_vec()); 2];
     let bases = backend.prepare_bases(&points);
+    let left: Vec<i32> = integers[..210].iter().map(|x| (*x >> 32) as i32).collect();
+    let right: Vec<i32> = integers.iter().map(|x| *x as i32 >> 8).collect();
+    let products = [Rows::I16(&short), Rows::I32(&right)].map(|right| backend.multiply(&left, right, columns / 2));
     vec![
         ("commit_rows", format!("{:?}", backend.commit_rows(&bases, rows + 1, &pieces))),
         ("contract", format!("{:?}", backend.contract(Ints::I64(&integers), rows, 2, &field[..columns / 2]))),
@@ -70,6 +75,7 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
         ("product", format!("{:?}", run(backend.product(&[5, 70], &[3, 7], a, Some(b), eq), &field[..10]))),
         ("pairs", format!("{:?}", run(backend.pairs(7, pairs), &field[..7]))),
         ("histogram", format!("{:?}", backend.histogram(&numbers, 20))),
+        ("multiply", format!("{products:?}")),
         ("eq_table", format!("{:?}", backend.eq_table(&field[..9], 400))),
     ]
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use zkllm_kernels::device::{Device, Fault, OnDevice, catch};
 use zkllm_kernels::selftest::differences;
 use zkllm_kernels::wgpu::{Adapter, Gpu, Options, Wgpu};
-use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Fr, FractionTree as _, Numerators};
+use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Fr, FractionTree as _, Numerators, Rows};
 
 fn open(options: &Options) -> Gpu {
     Gpu::open(options).unwrap_or_else(|why| panic!("{why} (make test installs drivers that need no GPU)"))
@@ -52,6 +52,13 @@ fn every_verb_is_right_with_short_words_too() {
 fn a_tree_that_does_not_fit_is_made_as_it_is_read() {
     let small = OnDevice::on(open(&Options { bytes: 4 << 20, ..Default::default() }));
     verbs::a_tall_tree(&Dual { first: small, second: Cpu });
+}
+
+#[test]
+fn integer_products_that_do_not_fit_go_in_portions() {
+    let small = OnDevice::on(open(&Options { bytes: 1 << 20, ..Default::default() }));
+    let (left, right): (Vec<i32>, Vec<i16>) = (0..300 * 513).map(|at| (at * 7919, at as i16)).unzip();
+    assert!(Dual { first: small, second: Cpu }.multiply(&left, Rows::I16(&right), 513).is_ok());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use zkllm_cuda_shim::Shim;
 use zkllm_kernels::cuda::Cuda;
 use zkllm_kernels::device::{Device, Fault, OnDevice, catch};
 use zkllm_kernels::selftest::differences;
-use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Ints, Numerators, Piece};
+use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Ints, Numerators, Piece, Rows};
 
 fn elements(count: usize) -> Vec<Fr> {
     let mut x = Fr::from(3u64).inverse().unwrap();
@@ -44,6 +44,15 @@ fn what_does_not_fit_goes_in_portions() {
     let points: Vec<G1Affine> = elements(columns).iter().map(|x| (G1Affine::generator() * x).into_affine()).collect();
     let vectors: Vec<&[G1Affine]> = points.chunks(100).collect();
     both.combine_rows(&vectors, &elements(5));
+    // Portions of the rows on either side, and of both.
+    let narrow: Vec<i32> = integers.iter().map(|x| *x as i32).collect();
+    let short: Vec<i16> = integers.iter().map(|x| *x as i16).collect();
+    for (left, right) in [(&narrow[..7 * 501], &short[..]), (&narrow, &short[..7 * 501]), (&narrow, &short[..39 * 501])]
+    {
+        let rows = |values: usize| values / 501 * 501;
+        both.multiply(&left[..rows(left.len())], Rows::I16(&right[..rows(right.len())]), 501).expect("no overflow");
+    }
+    both.multiply(&narrow[..3000], Rows::I16(&short[..6000]), 3).expect("no overflow");
     // Digits of 3 bits, whose tables fit.
     let both = small(512 << 10);
     let bases = both.prepare_bases(&points[..32]);

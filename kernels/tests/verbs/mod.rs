@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
 use zkllm_kernels::{
-    Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, NO_ROW, Numerators, Piece, Sumcheck,
+    Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, NO_ROW, Numerators, Overflow, Piece, Rows, Sumcheck,
 };
 
 use super::checked;
@@ -343,6 +343,50 @@ fn pairs_agree() {
         let tables = (0..count).map(|_| (source.frs(1 << log_length), source.frs(1 << log_length))).collect();
         run(checked().pairs(log_length, tables), log_length, &mut source);
     }
+}
+
+#[test]
+fn integer_products_agree() {
+    let mut source = Source(10);
+    let depths = [1, 3, 4, 5, 31, 32, 33, 127, 128, 129];
+    for (m, n) in
+        [(0, 0), (0, 3), (3, 0), (1, 1), (1, 33), (63, 1), (3, 4), (4, 5), (5, 3), (64, 32), (65, 31), (7, 129)]
+    {
+        for depth in depths {
+            let small = |values: Vec<i32>, bits: u32| values.iter().map(|x| x >> bits).collect::<Vec<_>>();
+            let (left, right) = (source.i32s(m * depth), source.i16s(n * depth));
+            let product = checked().multiply(&left, Rows::I16(&right), depth).expect("2^46 times the depth");
+            assert_eq!(product.len(), m * n);
+            let right = small(source.i32s(n * depth), 9);
+            assert!(checked().multiply(&left, Rows::I32(&right), depth).is_ok());
+        }
+    }
+}
+
+#[test]
+fn integer_products_are_exact_up_to_the_bound_and_an_error_beyond() {
+    let two_to_the = |bits: u32| -(1i64 << bits) as i32;
+    for (bits, depth) in [(31, 2), (30, 4), (30, 3), (0, 1)] {
+        // 2^(31 + bits) depth, which is 2^63 in the first case.
+        let (left, right) = (vec![i32::MIN; 5 * depth], vec![two_to_the(bits); 6 * depth]);
+        let exact = (1i128 << (31 + bits)) * depth as i128;
+        let expected = i64::try_from(exact).map(|exact| vec![exact; 30]).map_err(|_| Overflow);
+        assert_eq!(checked().multiply(&left, Rows::I32(&right), depth), expected);
+        // One less than the bound, of both signs.
+        let below = vec![i32::MAX; 6 * depth];
+        let expected = i128::from(i32::MIN) * i128::from(i32::MAX) * depth as i128;
+        let expected = i64::try_from(expected).map(|exact| vec![exact; 30]).map_err(|_| Overflow);
+        assert_eq!(checked().multiply(&left, Rows::I32(&below), depth), expected);
+    }
+    let depth = 20_000;
+    for (a, b) in [(i32::MIN, i16::MIN), (i32::MIN, i16::MAX), (i32::MAX, i16::MIN), (i32::MAX, i16::MAX), (0, -1)] {
+        let product = checked().multiply(&vec![a; depth], Rows::I16(&vec![b; depth]), depth);
+        assert_eq!(product, Ok(vec![i64::from(a) * i64::from(b) * depth as i64]));
+    }
+    // The bound is of the magnitudes: what would cancel is an error too, and 16-bit integers count as the largest.
+    assert_eq!(checked().multiply(&[i32::MIN, 0], Rows::I32(&[i32::MIN, 0]), 2), Err(Overflow));
+    assert_eq!(checked().multiply(&vec![i32::MIN; 1 << 17], Rows::I16(&vec![0; 1 << 17]), 1 << 17), Err(Overflow));
+    assert_eq!(checked().multiply(&[], Rows::I32(&[i32::MIN; 4]), 4), Ok(vec![]));
 }
 
 #[test]

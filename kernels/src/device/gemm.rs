@@ -1,0 +1,70 @@
+//! Decides products of integer matrices on a device: as many rows of both as there is room, rows filled up to whole quads.
+
+use std::borrow::Cow;
+
+use super::array::{Array, Plain, launch};
+use super::machine::{BLOCK, Device};
+use super::runs::room;
+use crate::integer::{Overflow, Rows, shape};
+
+/// Integers of a quad, and rows and columns of a thread's results; as in `gemm.cu`.
+const TILE: usize = 4;
+/// Rows and columns of a block's results; as in `gemm.cu`.
+const TILES: (usize, usize) = (64, 32);
+
+/// See [`crate::Backend::multiply`].
+pub fn multiply<D: Device>(device: &D, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow> {
+    let (m, n) = shape(left, right, depth)?;
+    if m == 0 || n == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(match right {
+        Rows::I16(right) => in_portions(device, "multiply_i16", left, right, depth),
+        Rows::I32(right) => in_portions(device, "multiply_i32", left, right, depth),
+    })
+}
+
+/// Neither matrix is empty.
+fn in_portions<D: Device, T: Plain + Default>(
+    device: &D,
+    kernel: &'static str,
+    left: &[i32],
+    right: &[T],
+    depth: usize,
+) -> Vec<i64> {
+    let (m, n, full, room) = (left.len() / depth, right.len() / depth, depth.next_multiple_of(TILE), room(device));
+    // Room for the rows on the right, a tile's results for each; and as much for those on the left and their results.
+    let tiles = |bytes: usize| (room / bytes / TILE * TILE).max(TILE);
+    let columns = tiles(size_of::<T>() * full + 8 * TILE).min(n);
+    let rows = tiles(4 * full + 8 * columns.next_multiple_of(TILE)).min(m);
+    let mut result = vec![0i64; m * n];
+    for (right, first_column) in right.chunks(columns * depth).zip((0..).step_by(columns)) {
+        let (right, columns) = (filled(device, right, depth), right.len() / depth);
+        let stride = columns.next_multiple_of(TILE);
+        for (left, result) in left.chunks(rows * depth).zip(result.chunks_mut(rows * n)) {
+            let (left, rows) = (filled(device, left, depth), left.len() / depth);
+            let out = Array::<D, i64>::new(device, rows.next_multiple_of(TILE) * stride);
+            let sizes = [rows, columns, full / TILE].map(Into::into);
+            let arguments = [&[(&out).into(), (&left).into(), (&right).into()], &sizes[..]].concat();
+            let threads = rows.div_ceil(TILES.0) * columns.div_ceil(TILES.1) * BLOCK;
+            // SAFETY: rows of whole quads on both sides, and `out` has whole tiles.
+            unsafe { launch(device, kernel, threads, &arguments) };
+            let values = out.read(device, 0, rows * stride);
+            for (to, from) in result.chunks_mut(n).zip(values.chunks(stride)) {
+                to[first_column..first_column + columns].copy_from_slice(&from[..columns]);
+            }
+        }
+    }
+    result
+}
+
+/// Rows of `depth` integers on the device, zeroes after each up to whole quads.
+fn filled<D: Device, T: Plain + Default>(device: &D, rows: &[T], depth: usize) -> Array<D, T> {
+    let full = depth.next_multiple_of(TILE);
+    let mut whole = Cow::Borrowed(rows);
+    if full > depth {
+        let zeroes = std::iter::repeat_n(T::default(), full - depth);
+        whole = rows.chunks(depth).flat_map(|row| row.iter().copied().chain(zeroes.clone())).collect();
+    }
+    Array::of(device, &whole)
+}

@@ -1,0 +1,2 @@
+// Uses: multiply_ints
+const BYTES = 2u;
