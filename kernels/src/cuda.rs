@@ -9,7 +9,7 @@ use std::ffi::{CString, c_void};
 use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cudarc::driver::sys::CUmemPool_attribute_enum as PoolAttribute;
+use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUmemPool_attribute_enum as PoolAttribute};
 use cudarc::driver::{CudaContext, DriverError, result, sys};
 
 use crate::device::{Argument, BLOCK, Device, Fault, OnDevice};
@@ -46,6 +46,16 @@ pub struct Gpu {
 unsafe impl Send for Gpu {}
 // SAFETY: as above.
 unsafe impl Sync for Gpu {}
+
+/// What a GPU could do in a second at most, by its attributes and at its highest clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Ceilings {
+    /// Multiply-adds of 32 bits: 64 a clock on each multiprocessor. Source: throughput of arithmetic instructions in the
+    /// CUDA programming guide, compute capability 7.0 to 9.0.
+    pub multiply_adds: f64,
+    /// Bytes of memory, to it and from it: two for each clock and byte of the bus.
+    pub bytes: f64,
+}
 
 /// Memory of the GPU.
 pub struct Memory {
@@ -114,6 +124,23 @@ impl Gpu {
             total >> 30
         );
         Ok(Gpu { context, module, pool, functions: Mutex::new(HashMap::new()), name })
+    }
+
+    /// What the GPU could do at most.
+    ///
+    /// # Errors
+    /// The driver does not say.
+    pub fn ceilings(&self) -> Result<Ceilings, Fault> {
+        let number = |attribute| match self.context.attribute(attribute) {
+            Ok(number) => Ok(f64::from(number)),
+            Err(error) => Err(failed("a look at its attributes")(error)),
+        };
+        // Clocks are in kHz, the bus in bits.
+        let multiprocessors = number(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+        let clock = 1e3 * number(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?;
+        let memory_clock = 1e3 * number(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE)?;
+        let bus = number(Attribute::CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH)? / 8.0;
+        Ok(Ceilings { multiply_adds: 64.0 * multiprocessors * clock, bytes: 2.0 * memory_clock * bus })
     }
 
     /// The kernels; once more without the copy on disk if the driver does not take them.

@@ -113,7 +113,7 @@ pub fn receipt<B: Backend>(
 ) -> Result<Vec<u8>, SessionError> {
     let plan = plan(card, statement)?;
     progress("inference");
-    let trace = infer::trace(&plan.program, columns)?;
+    let trace = infer::trace_by(&infer::multiply_on(backend), &plan.program, columns)?;
     let witness = Witness {
         columns: trace.columns.iter().map(|column| view(column)).collect(),
         leaves: trace.lookups.into_iter().map(Leaves::Rows).collect(),

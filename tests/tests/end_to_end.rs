@@ -3,7 +3,8 @@
 use zkllm_cuda_shim::Shim;
 use zkllm_kernels::device::{Fault, OnDevice, catch};
 use zkllm_kernels::wgpu::{Options, Wgpu};
-use zkllm_kernels::{Cpu, Reference};
+use zkllm_kernels::{Backend, Cpu, Reference, Rows};
+use zkllm_prover::infer::trace_by;
 use zkllm_prover::quantise::Tiny;
 use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::verify;
@@ -39,6 +40,18 @@ fn backends_make_the_same_bytes() {
     assert!(case.receipt(&OnDevice::on(Shim::default()), "blinding") == receipt);
     assert!(case.receipt(&Wgpu::open(&Options::default()).expect("an adapter"), "blinding") == receipt);
     assert!(verify(&case.card.to_bytes(), &receipt).is_ok());
+}
+
+#[test]
+fn an_inference_on_a_device_is_the_same_and_a_lost_device_a_fault() {
+    let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
+    let shim = OnDevice::on(Shim::default());
+    let trace = trace_by(&|l, r, depth| shim.multiply(l, r, depth), &case.plan.program, &case.columns);
+    assert!(trace.expect("an inference") == case.trace);
+    let lost = Wgpu::open(&Options { launches: 3, ..Default::default() }).expect("an adapter");
+    let multiply = |l: &[i32], r: Rows<'_>, depth: usize| lost.multiply(l, r, depth);
+    let fault = catch(|| trace_by(&multiply, &case.plan.program, &case.columns)).expect_err("a fault");
+    assert!(matches!(fault, Fault::Failed { .. }), "{fault}");
 }
 
 #[test]

@@ -9,11 +9,11 @@ use ark_bls12_381::Fr;
 use ark_ff::Field;
 use clap::Args;
 use std::time::{Duration, Instant};
-use zkllm_kernels::cuda::Cuda;
-use zkllm_kernels::device::Device;
-use zkllm_kernels::integer::{Rows, multiply};
+use zkllm_kernels::cuda::{Ceilings, Cuda};
+use zkllm_kernels::device::array::Array;
+use zkllm_kernels::device::{Device, Fault};
 use zkllm_kernels::wgpu::Adapter;
-use zkllm_kernels::{Backend, Ints, Piece, Sumcheck as _, selftest};
+use zkllm_kernels::{Backend, Ints, Piece, Rows, Sumcheck as _, selftest};
 
 #[derive(Args)]
 pub struct Doctor {
@@ -42,7 +42,16 @@ impl Doctor {
             Chosen::Cuda(cuda) => println!("backend    cuda: {}", cuda.device().name()),
             Chosen::Wgpu(wgpu) => println!("backend    wgpu: {}", wgpu.device().name()),
         }
-        with_backend!(&chosen, backend => speeds(backend));
+        let ceilings = match &chosen {
+            Chosen::Cuda(cuda) => Some(cuda.device().ceilings()?),
+            _ => None,
+        };
+        with_backend!(&chosen, backend => speeds(backend, ceilings));
+        match &chosen {
+            Chosen::Cpu(_) => {}
+            Chosen::Cuda(cuda) => memory(cuda.device(), ceilings.map(|most| most.bytes))?,
+            Chosen::Wgpu(wgpu) => memory(wgpu.device(), None)?,
+        }
         // A GPU has passed when it is opened.
         if let Chosen::Cpu(cpu) = &chosen {
             let wrong = selftest::differences(cpu);
@@ -66,8 +75,16 @@ fn seconds(mut work: impl FnMut()) -> f64 {
     start.elapsed().as_secs_f64() / f64::from(runs)
 }
 
+/// Multiply-adds of 32 bits in a product modulo r: 8 x 8 limbs of the factors, and as many of the modulus.
+const FR_PRODUCT: f64 = 128.0;
+
+/// The share of a ceiling, where there is one.
+fn share(speed: f64, ceiling: Option<f64>) -> String {
+    ceiling.filter(|most| *most > 0.0).map_or(String::new(), |most| format!(" {:6.2} %", 100.0 * speed / most))
+}
+
 /// Unit speeds, copies to and from a device included. Those of one core say so.
-fn speeds<B: Backend>(backend: &B) {
+fn speeds<B: Backend>(backend: &B, ceilings: Option<Ceilings>) {
     let unit = cost::measure(backend);
     let cores = rayon::current_num_threads() as f64;
     let size = 1 << 18;
@@ -89,19 +106,43 @@ fn speeds<B: Backend>(backend: &B) {
     let row = [Piece { row: 0, column: 0, values: Ints::I16(&short[..1 << 10]) }];
     let one_row = seconds(|| _ = std::hint::black_box(backend.commit_rows(&bases, 1, &row)));
     let left: Vec<i32> = short[..64 << 10].iter().map(|x| i32::from(*x)).collect();
-    let gemm =
-        (64usize << 22) as f64 / seconds(|| _ = std::hint::black_box(multiply(&left, Rows::I16(&short), 1 << 10)));
-    let copied = seconds(|| _ = std::hint::black_box(short.clone()));
+    let gemm = (64usize << 22) as f64
+        / seconds(|| _ = std::hint::black_box(backend.multiply(&left, Rows::I16(&short), 1 << 10)));
+    let (from, mut to) = (vec![1u8; 1 << 27], vec![0u8; 1 << 27]);
+    let copied = seconds(|| std::hint::black_box(&mut to).copy_from_slice(std::hint::black_box(&from)));
+    // A 16-bit integer is multiplied with 8 limbs. The sumcheck takes 5 products for two elements: 3 in the round, 2 in
+    // the fold.
+    let of = |speed: f64, each: f64| share(speed * each, ceilings.map(|most| most.multiply_adds));
+    if let Some(most) = ceilings {
+        let (multiply_adds, bytes) = (most.multiply_adds * 1e-12, most.bytes * 1e-12);
+        println!("ceilings   {multiply_adds:.1} T/s multiply-adds of 32 bits, {bytes:.1} TB/s of memory; shares in %");
+    }
     println!("speeds     (a GPU's with copies to it and back; of the field and of Miller loops for one core)");
     println!("  Fr product                 {:10.1} M/s a core", 1e-6 / unit.product);
-    println!("  eq table of 2^18           {:10.1} M/s", eq * 1e-6);
-    println!("  sumcheck of 2^18           {:10.1} M/s elements", sumcheck * 1e-6);
-    println!("  16-bit integers contracted {:10.1} M/s", contracted * 1e-6);
+    println!("  eq table of 2^18           {:10.1} M/s{}", eq * 1e-6, of(eq, FR_PRODUCT));
+    println!("  sumcheck of 2^18           {:10.1} M/s elements{}", sumcheck * 1e-6, of(sumcheck, 2.5 * FR_PRODUCT));
+    println!("  16-bit integers contracted {:10.1} M/s{}", contracted * 1e-6, of(contracted, 8.0));
     println!("  G1 additions, small scalar {:10.1} M/s", 1e-6 * cores / unit.addition);
     println!("  MSM row of 2^10, alone     {:10.3} ms", one_row * 1e3);
     println!("  Miller loop                {:10.1} /s a core", 1.0 / unit.miller_loop);
-    println!("  integer products (CPU)     {:10.1} G/s", gemm * 1e-9);
-    println!("  memory copied (CPU)        {:10.1} GB/s", 2e-9 * short.len() as f64 * 2.0 / copied);
+    println!("  integer products           {:10.1} G/s{}", gemm * 1e-9, of(gemm, 1.0));
+    // Read and written.
+    println!("  memory copied (CPU)        {:10.1} GB/s a core", 2e-9 * from.len() as f64 / copied);
+}
+
+/// How fast a device's memory is, from outside as the verbs use it.
+fn memory<D: Device>(device: &D, ceiling: Option<f64>) -> Result<(), Fault> {
+    let bytes = (device.free_bytes()? / 4).min(1 << 30);
+    let values = vec![1u8; bytes / 4];
+    let array = Array::of(device, &values);
+    // A read waits for what was asked for before.
+    let cleared = bytes as f64 / seconds(|| _ = Array::<D, u8>::zeroed(device, bytes).read(device, 0, 4));
+    let written = values.len() as f64 / seconds(|| _ = Array::of(device, &values).read(device, 0, 4));
+    let read = values.len() as f64 / seconds(|| _ = array.all(device));
+    println!("  memory cleared (GPU)       {:10.1} GB/s{}", cleared * 1e-9, share(cleared, ceiling));
+    println!("  copied to the GPU          {:10.1} GB/s", written * 1e-9);
+    println!("  copied from the GPU        {:10.1} GB/s", read * 1e-9);
+    Ok(())
 }
 
 fn processor() -> String {

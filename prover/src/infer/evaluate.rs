@@ -85,7 +85,7 @@ struct Part {
     slots: Vec<(AxisId, Option<ListId>)>,
 }
 
-impl Executor {
+impl Executor<'_> {
     /// `sum` over `axes` on the current slice.
     pub(super) fn sum(&mut self, site: &str, sum: &Sum, axes: &[AxisId]) -> Result<Values, InferError> {
         let mut parts = Vec::new();

@@ -1,6 +1,7 @@
 //! Decides the values of witness columns: each by its rule, slice by slice, in the program's schedule.
 
 use super::evaluate::{Prefix, Values, unsupported};
+use super::multiply::Multiply;
 use super::structure::{Structure, local, needed};
 use super::tensor::{Cells, Ints, Tensor};
 use super::{Columns, InferError};
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use zkllm_verifier::program::{AxisId, ColumnId, Origin, ProductId, Program, Rotary, Rule};
 
 /// Runs a program in integers.
-#[derive(Debug)]
-pub struct Executor {
+pub struct Executor<'a> {
+    /// On the CPU unless told otherwise.
+    pub(super) multiply: Multiply<'a>,
     pub(super) program: Arc<Program>,
     pub(super) structure: Structure,
     /// The statement's lists; they change while tokens are generated.
@@ -32,7 +34,7 @@ pub struct Executor {
     digits: Vec<Option<(i128, i128)>>,
 }
 
-impl Executor {
+impl Executor<'_> {
     /// An executor of all columns of `program`, for the model's `columns`.
     ///
     /// # Errors
@@ -76,6 +78,7 @@ impl Executor {
         let products = vec![None; program.products.len()];
         let digits = vec![None; program.columns.len()];
         Ok(Self {
+            multiply: &zkllm_kernels::integer::multiply,
             structure: Structure::of(&program),
             lists: program.lists.clone(),
             tables: program.tables.iter().map(|table| table.outputs()).collect(),

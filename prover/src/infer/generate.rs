@@ -9,7 +9,7 @@ use zkllm_verifier::card::Card;
 use zkllm_verifier::program::Program;
 use zkllm_verifier::statement::Statement;
 
-impl Executor {
+impl Executor<'_> {
     /// The arg max of the logits of each output that was run last, the lowest index among equals.
     ///
     /// # Errors
@@ -57,6 +57,7 @@ pub fn generate(
     let first = program(&tokens)?;
     let head = super::structure::Structure::of(&first).head;
     let head = head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
+    // On the CPU: products with one row take less time than a copy of the weights to a device.
     let mut executor = Executor::towards(head.logits, first, columns)?;
     let mut done = 0;
     for output in 0..most {

@@ -17,8 +17,9 @@ mod tests;
 
 pub use execute::Executor;
 pub use generate::{generate, logits};
+pub use multiply::{Multiply, multiply_on};
 pub use tensor::Ints;
-pub use trace::{Trace, trace};
+pub use trace::{Trace, trace, trace_by};
 
 use std::sync::Arc;
 use zkllm_verifier::Refusal;

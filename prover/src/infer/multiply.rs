@@ -7,9 +7,37 @@ use super::tensor::{Ints, Tensor};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use zkllm_kernels::integer::{Rows, multiply};
+use zkllm_kernels::{Backend, Cpu, Overflow, Rows};
 use zkllm_verifier::arith::tables;
 use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, Rotary, Source};
+
+/// What multiplies matrices of integers: [`Backend::multiply`] of some backend.
+pub type Multiply<'a> = &'a (dyn Fn(&[i32], Rows<'_>, usize) -> Result<Vec<i64>, Overflow> + Sync);
+
+/// Products of integers that make a matrix product worth a device: in all, and for each byte that is copied there and
+/// back. Estimates, for a CPU of 50 G/s and copies of 6 GB/s.
+const LEAST: (usize, usize) = (1 << 24, 8);
+
+/// Multiplies on `backend` what is worth the copies to a device, else on the CPU.
+pub fn multiply_on<B: Backend>(backend: &B) -> impl Fn(&[i32], Rows<'_>, usize) -> Result<Vec<i64>, Overflow> + Sync {
+    |left, right, depth| {
+        if is_large(left, right, depth) {
+            backend.multiply(left, right, depth)
+        } else {
+            Cpu.multiply(left, right, depth)
+        }
+    }
+}
+
+pub(super) fn is_large(left: &[i32], right: Rows<'_>, depth: usize) -> bool {
+    let (count, size) = match right {
+        Rows::I16(rows) => (rows.len(), 2),
+        Rows::I32(rows) => (rows.len(), 4),
+    };
+    let products = left.len() * (count / depth);
+    let copied = 4 * left.len() + size * count + 8 * (products / depth);
+    products >= LEAST.0 && products >= LEAST.1 * copied
+}
 
 /// A factor laid out as `[batch][row][depth]`.
 enum Matrix {
@@ -18,7 +46,7 @@ enum Matrix {
     Wide(Vec<i128>),
 }
 
-impl Executor {
+impl Executor<'_> {
     /// The product on the current slice, kept until the slice changes.
     pub(super) fn product(&mut self, id: ProductId) -> Result<Arc<Tensor>, InferError> {
         if let Some(known) = &self.products[id] {
@@ -52,7 +80,9 @@ impl Executor {
         let right = self.matrix(name, right, &[&batch[..], &columns, &depth].concat())?;
         let axes = [batch, rows, columns].concat();
         let ranges = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
-        let one = |b: usize| contract(&left, &right, (b * m * k, (b + 1) * m * k), (b * n * k, (b + 1) * n * k), k);
+        let multiply = self.multiply;
+        let of = |b: usize, rows: usize| (b * rows * k, (b + 1) * rows * k);
+        let one = |b: usize| contract(multiply, &left, &right, of(b, m), of(b, n), k);
         let overflow = || InferError::Overflow { site: name.clone(), bits: 126 };
         let parts: Option<Vec<Values>> = if batches == 1 || m * n * k > 1 << 20 {
             (0..batches).map(one).collect()
@@ -151,7 +181,14 @@ impl Executor {
 }
 
 /// `left * right^T` of one batch, rows of `k`; `None` beyond 126 bits.
-fn contract(left: &Matrix, right: &Matrix, l: (usize, usize), r: (usize, usize), k: usize) -> Option<Values> {
+fn contract(
+    multiply: Multiply<'_>,
+    left: &Matrix,
+    right: &Matrix,
+    l: (usize, usize),
+    r: (usize, usize),
+    k: usize,
+) -> Option<Values> {
     if let (Matrix::Ints(left, from), Matrix::Ints(right, of)) = (left, right) {
         let (l, r) = (from.start + l.0..from.start + l.1, of.start + r.0..of.start + r.1);
         let copied;

@@ -3,6 +3,8 @@ use super::*;
 use crate::quantise::{Tiny, tiny};
 use ark_ff::{AdditiveGroup, PrimeField};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use zkllm_kernels::{Backend, Cpu, Dual, Reference, Rows};
 use zkllm_verifier::Fr;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::program::{Origin, Program};
@@ -29,6 +31,32 @@ fn answered(seed: u64, shape: Tiny) -> (Card, Columns, Statement, Program, Trace
     let program = Program::new(&card, &statement).unwrap();
     let trace = trace(&program, &columns).unwrap();
     (card, columns, statement, program, trace)
+}
+
+#[test]
+fn a_trace_is_the_same_whatever_multiplies() {
+    let both = Dual::<Cpu, Reference>::default();
+    for (seed, shape) in shapes().into_iter().enumerate() {
+        let (_, columns, _, program, expected) = answered(seed as u64, shape);
+        let products = AtomicUsize::new(0);
+        let multiply = |left: &[i32], right: Rows<'_>, depth: usize| {
+            products.fetch_add(1, Ordering::Relaxed);
+            both.multiply(left, right, depth)
+        };
+        for trace in [trace_by(&multiply, &program, &columns), trace_by(&multiply_on(&both), &program, &columns)] {
+            assert!(trace.unwrap() == expected, "{shape:?}");
+        }
+        assert!(products.into_inner() >= program.products.len() / 2);
+    }
+}
+
+#[test]
+fn products_of_many_rows_with_many_weights_are_worth_a_device() {
+    let large =
+        |m: usize, n: usize, k: usize| super::multiply::is_large(&vec![0; m * k], Rows::I16(&vec![0; n * k]), k);
+    assert!(large(64, 1536, 576) && large(37, 576, 1536));
+    // One row; rows of one weight; little in all.
+    assert!(!large(1, 49_152, 576) && !large(4096, 4096, 8) && !large(16, 16, 576) && !large(0, 5, 7));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::evaluate::unsupported;
 use super::execute::Executor;
+use super::multiply::Multiply;
 use super::tensor::{Cells, Ints, Tensor};
 use super::{Columns, InferError};
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use zkllm_verifier::program::{AxisId, ColumnId, Lookup, Origin, Program, Table};
 
 /// A whole inference.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// By column: its values, dense over the true lengths of its axes; multiplicities too.
     pub columns: Vec<Arc<Ints>>,
@@ -25,7 +26,12 @@ pub struct Trace {
 /// # Errors
 /// `NotGreedy` if the tokens are not the model's answer, `OutOfRange` if the card is too narrow for it; `Column`.
 pub fn trace(program: &Program, columns: &Columns) -> Result<Trace, InferError> {
-    let mut executor = Executor::new(program.clone(), columns)?;
+    trace_by(&zkllm_kernels::integer::multiply, program, columns)
+}
+
+/// [`trace`], matrices multiplied by `multiply`.
+pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) -> Result<Trace, InferError> {
+    let mut executor = Executor { multiply, ..Executor::new(program.clone(), columns)? };
     let program = executor.program.clone();
     let count = |axes: &[AxisId]| program.lengths(axes).into_iter().product::<usize>();
     let mut rows: Vec<Vec<u32>> = program.lookups.iter().map(|lookup| vec![0; count(&lookup.axes)]).collect();
@@ -81,11 +87,11 @@ pub fn trace(program: &Program, columns: &Columns) -> Result<Trace, InferError> 
     Ok(Trace { columns, lookups: rows, multiplicities })
 }
 
-fn take(executor: &Executor, column: ColumnId) -> Arc<Ints> {
+fn take(executor: &Executor<'_>, column: ColumnId) -> Arc<Ints> {
     executor.column(column).unwrap_or_else(|| Arc::new(Ints::zeros(0)))
 }
 
-impl Executor {
+impl Executor<'_> {
     fn check_zero(&mut self, zero: &zkllm_verifier::program::Zero) -> Result<(), InferError> {
         let values = self.sum(&zero.name, &zero.sum, &zero.axes)?;
         match (0..values.len()).find(|&place| values.get(place) != 0) {
