@@ -7,6 +7,7 @@ mod arena;
 mod shaders;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ pub struct Options {
     pub patience: Duration,
     /// Whether products of words may use words of 64 bits.
     pub long_words: bool,
-    /// After how many launches the GPU is given back to the driver, which is a lost device.
+    /// After how many launches the GPU is given back to the driver, which is a lost device; for tests.
     pub launches: usize,
 }
 
@@ -125,7 +126,7 @@ impl Adapter {
         self.info.device_type == DeviceType::Cpu
     }
 
-    /// Bytes that kernels can reach: addresses have 32 bits.
+    /// Bytes that kernels can reach, by the library's limits, 2 GiB or, through Metal, 4: addresses have 32 bits.
     fn bytes(&self) -> usize {
         let limits = self.adapter.limits();
         let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u64::from(u32::MAX));
@@ -137,14 +138,21 @@ impl Adapter {
 const SLOT: usize = 256;
 /// Dispatches of one submission.
 const SLOTS: usize = 256;
-/// Bytes that are copied from the GPU at once.
+/// Bytes that are copied from the GPU at once; before them the count of dispatches.
 const STAGE: usize = 1 << 20;
-/// Bytes that are copied to the GPU at once.
-const PORTION: usize = 1 << 24;
+/// Bytes of that count, by the alignment of what is mapped.
+const COUNT: u64 = 8;
+/// Bytes that are copied to the GPU at once, and how many of those copies are under way.
+const PORTION: (usize, usize) = (1 << 24, 8);
 /// Fewest bytes that are of any use.
 const LEAST: usize = 1 << 20;
 /// Work groups of a dispatch at most, by the interfaces' common limit.
 const GROUPS: usize = 65_535;
+/// Threads of a first dispatch, and of any that is not a rest: fewer take a GPU as long.
+const LEAST_AT_ONCE: usize = 16 * BLOCK;
+/// Threads of a dispatch at most where they add points: how many they add depends on scalars, and what one dispatch took says
+/// little of the next.
+const MOST_POINTS: usize = 1 << 15;
 /// A dispatch should take longer than the first and not longer than the second.
 const DISPATCH: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(100));
 
@@ -152,6 +160,8 @@ struct Kernel {
     pipeline: api::ComputePipeline,
     /// Threads of a dispatch, a multiple of [`BLOCK`]; grows and shrinks with the time it takes.
     at_once: usize,
+    /// At most.
+    most: usize,
 }
 
 /// What is recorded and not submitted.
@@ -161,6 +171,8 @@ struct Pending {
     arguments: Vec<u8>,
     /// Of the time that a dispatch may take.
     load: f64,
+    /// Dispatches so far, those submitted too: the GPU counts them as well.
+    count: u32,
 }
 
 /// What changes with use. Whoever talks to the driver holds it: OpenGL has one thread at a time.
@@ -253,7 +265,7 @@ impl Gpu {
             })
         };
         let arguments = buffer(SLOT * SLOTS, api::BufferUsages::STORAGE | api::BufferUsages::COPY_DST);
-        let stage = buffer(STAGE, api::BufferUsages::MAP_READ | api::BufferUsages::COPY_DST);
+        let stage = buffer(COUNT as usize + STAGE, api::BufferUsages::MAP_READ | api::BufferUsages::COPY_DST);
         let entry = |binding, read_only, size| api::BindGroupLayoutEntry {
             binding,
             visibility: api::ShaderStages::COMPUTE,
@@ -338,6 +350,7 @@ impl Gpu {
 
     fn kernel(&self, name: &'static str) -> Result<Kernel, Fault> {
         let text = source(name, self.words).ok_or_else(|| failed(name, "there is no kernel of that name"))?;
+        let most = if text.contains("fn add_affine") { MOST_POINTS } else { GROUPS * BLOCK };
         let description =
             api::ShaderModuleDescriptor { label: Some(name), source: api::ShaderSource::Wgsl(text.into()) };
         // SAFETY: what the kernels reach through their arguments is promised by whoever launches them; their loops end.
@@ -352,7 +365,7 @@ impl Gpu {
             cache: None,
         });
         self.check(name)?;
-        Ok(Kernel { pipeline, at_once: 16 * BLOCK })
+        Ok(Kernel { pipeline, at_once: LEAST_AT_ONCE, most })
     }
 
     /// Submits what is recorded.
@@ -367,15 +380,25 @@ impl Gpu {
 
     /// Until everything that was submitted is done.
     fn wait(&self, what: &str) -> Result<(), Fault> {
-        let wait = api::PollType::Wait { submission_index: None, timeout: Some(self.options.patience) };
-        let outcome = self.device.poll(wait);
-        self.check(what)?;
-        match outcome {
-            Ok(_) => Ok(()),
-            Err(api::PollError::Timeout) => {
-                Err(failed(what, format_args!("it did not answer within {:?}", self.options.patience)))
+        let (start, patience) = (Instant::now(), self.options.patience);
+        loop {
+            let timeout = Some(patience.saturating_sub(start.elapsed()));
+            let poll = || self.device.poll(api::PollType::Wait { submission_index: None, timeout });
+            // The library panics where a driver says that the device is lost, after it has told `trouble`.
+            let outcome = catch_unwind(AssertUnwindSafe(poll));
+            self.check(what)?;
+            match outcome {
+                Ok(Ok(_)) => return Ok(()),
+                // OpenGL waits for two seconds at most.
+                Ok(Err(api::PollError::Timeout)) if start.elapsed() < patience => {}
+                Ok(Err(api::PollError::Timeout)) => {
+                    // The queue, when dropped, would wait for the GPU without end.
+                    std::mem::forget((self.device.clone(), self.queue.clone()));
+                    return Err(failed(what, format_args!("it did not answer within {patience:?}")));
+                }
+                Ok(Err(error)) => return Err(failed(what, error)),
+                Err(_) => return Err(failed(what, "its driver failed")),
             }
-            Err(error) => Err(failed(what, error)),
         }
     }
 
@@ -383,16 +406,27 @@ impl Gpu {
         pending.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()))
     }
 
-    /// Records one dispatch: `threads` threads of a kernel from `first` on.
-    fn dispatch(&self, pending: &mut Pending, kernel: &Kernel, words: &mut [u32], first: usize, threads: usize) {
+    /// Records one dispatch: `threads` threads of a kernel from `first` on, and a tick. Both are one pass: where the system ends
+    /// the one without a word, as Metal does, it does not run the other.
+    fn dispatch(
+        &self,
+        pending: &mut Pending,
+        [kernel, tick]: [&api::ComputePipeline; 2],
+        words: &mut [u32],
+        (first, threads): (usize, usize),
+    ) {
         let offset = pending.arguments.len();
         words[0] = first as u32;
         pending.arguments.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         pending.arguments.resize(offset + SLOT, 0);
         let mut pass = self.encoder(pending).begin_compute_pass(&Default::default());
-        pass.set_pipeline(&kernel.pipeline);
+        pass.set_pipeline(kernel);
         pass.set_bind_group(0, &self.group, &[offset as u32]);
         pass.dispatch_workgroups(threads.div_ceil(BLOCK) as u32, 1, 1);
+        pass.set_pipeline(tick);
+        pass.dispatch_workgroups(1, 1, 1);
+        drop(pass);
+        pending.count = pending.count.wrapping_add(1);
     }
 }
 
@@ -442,7 +476,7 @@ impl Device for Gpu {
         let state = &mut *lock(&self.state);
         self.flush(&mut state.pending);
         let mut at = (memory.range.0 + offset) as u64;
-        for portion in bytes.chunks(PORTION) {
+        for (number, portion) in bytes.chunks(PORTION.0).enumerate() {
             let (whole, rest) = portion.split_at(portion.len() / 4 * 4);
             self.queue.write_buffer(&self.memory, at, whole);
             if !rest.is_empty() {
@@ -450,9 +484,12 @@ impl Device for Gpu {
                 word[..rest.len()].copy_from_slice(rest);
                 self.queue.write_buffer(&self.memory, at + whole.len() as u64, &word);
             }
-            if portion.len() == PORTION {
-                // The driver keeps copies of what is not submitted.
+            if portion.len() == PORTION.0 {
+                // The driver keeps copies of what is not submitted and done.
                 self.queue.submit([]);
+                if number % PORTION.1 == PORTION.1 - 1 {
+                    self.wait("a copy to the GPU")?;
+                }
             }
             at += portion.len() as u64;
         }
@@ -466,19 +503,26 @@ impl Device for Gpu {
         let mut at = (memory.range.0 + offset) as u64;
         for portion in bytes.chunks_mut(STAGE) {
             let size = portion.len().next_multiple_of(4) as u64;
-            self.encoder(pending).copy_buffer_to_buffer(&self.memory, at, &self.stage, 0, size);
+            let encoder = self.encoder(pending);
+            encoder.copy_buffer_to_buffer(&self.memory, 0, &self.stage, 0, 4);
+            encoder.copy_buffer_to_buffer(&self.memory, at, &self.stage, COUNT, size);
             self.flush(pending);
             let outcome = Arc::new(OnceLock::new());
             let mapped = outcome.clone();
-            self.stage.map_async(api::MapMode::Read, ..size, move |result| _ = mapped.set(result));
+            self.stage.map_async(api::MapMode::Read, ..COUNT + size, move |result| _ = mapped.set(result));
             self.wait(WHAT)?;
             if outcome.get() != Some(&Ok(())) {
                 return Err(failed(WHAT, "its memory cannot be read"));
             }
-            let view = self.stage.get_mapped_range(..size).map_err(|error| failed(WHAT, error))?;
-            portion.copy_from_slice(&view[..portion.len()]);
+            let view = self.stage.get_mapped_range(..COUNT + size).map_err(|error| failed(WHAT, error))?;
+            let (count, values) = view.split_at(COUNT as usize);
+            let done = count[..4] == pending.count.to_le_bytes();
+            portion.copy_from_slice(&values[..portion.len()]);
             drop(view);
             self.stage.unmap();
+            if !done {
+                return Err(failed(WHAT, "it left work undone; a desktop's watchdog ends work that takes too long"));
+            }
             at += portion.len() as u64;
         }
         Ok(())
@@ -491,15 +535,19 @@ impl Device for Gpu {
         if *launches > self.options.launches {
             self.device.destroy();
         }
-        if !kernels.contains_key(name) {
-            kernels.insert(name, self.kernel(name)?);
+        for name in ["tick", name] {
+            if !kernels.contains_key(name) {
+                kernels.insert(name, self.kernel(name)?);
+            }
         }
+        let tick = kernels["tick"].pipeline.clone();
         let kernel = kernels.get_mut(name).expect("just put there");
+        let pipelines = [&kernel.pipeline, &tick];
         let mut first = 0;
         while first < threads {
             let part = kernel.at_once.min(threads - first);
             if part < kernel.at_once {
-                self.dispatch(pending, kernel, &mut words, first, part);
+                self.dispatch(pending, pipelines, &mut words, (first, part));
                 pending.load += part as f64 / kernel.at_once as f64;
                 if pending.load >= 1.0 || pending.arguments.len() == SLOT * SLOTS {
                     self.flush(pending);
@@ -509,17 +557,36 @@ impl Device for Gpu {
                 self.flush(pending);
                 self.wait(name)?;
                 let start = Instant::now();
-                self.dispatch(pending, kernel, &mut words, first, part);
+                self.dispatch(pending, pipelines, &mut words, (first, part));
                 self.flush(pending);
                 self.wait(name)?;
                 if start.elapsed() < DISPATCH.0 {
-                    kernel.at_once = (2 * part).min(GROUPS * BLOCK);
+                    kernel.at_once = (2 * part).min(kernel.most);
                 } else if start.elapsed() > DISPATCH.1 {
-                    kernel.at_once = (part / 2).max(BLOCK).next_multiple_of(BLOCK);
+                    kernel.at_once = (part / 2).max(LEAST_AT_ONCE).next_multiple_of(BLOCK);
                 }
             }
             first += part;
         }
         self.check(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_was_not_done_is_a_fault() {
+        let gpu = Gpu::open(&Options::default()).expect("an adapter");
+        let memory = gpu.allocate(64).expect("memory");
+        gpu.write(&memory, 0, &[1; 64]).expect("a copy");
+        let mut bytes = [0; 64];
+        gpu.read(&memory, 0, &mut bytes).expect("nothing was asked for and nothing is undone");
+        assert_eq!(bytes, [1; 64]);
+        // As if the system had ended a dispatch.
+        lock(&gpu.state).pending.count += 1;
+        let fault = gpu.read(&memory, 0, &mut bytes).expect_err("a dispatch is undone");
+        assert!(fault.to_string().contains("left work undone"), "{fault}");
     }
 }

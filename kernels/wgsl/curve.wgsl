@@ -51,11 +51,9 @@ fn run(program: vec2<u32>) {
         let a = registers[code >> 4u & 15u];
         let b = registers[code & 15u];
         var result: Fq;
-        switch (code >> 12u) {
-            case 0u: { result = fq_add(a, b); }
-            case 1u: { result = fq_sub(a, b); }
-            default: { result = fq_mul(a, b); }
-        }
+        // DX12's older compiler fails at a switch in a loop.
+        let what = code >> 12u;
+        if (what == 0u) { result = fq_add(a, b); } else if (what == 1u) { result = fq_sub(a, b); } else { result = fq_mul(a, b); }
         registers[code >> 8u & 15u] = result;
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ark_bls12_381::{Fq, Fr, G1Affine};
+use ark_bls12_381::{Fq, Fr, G1Affine, G1Projective};
+use ark_ec::CurveGroup;
 use ark_ff::{BigInteger, PrimeField};
 use rayon::prelude::*;
 
@@ -19,6 +20,8 @@ const WIDEST: u32 = 8;
 const ASIDE: usize = size_of::<Point>() + size_of::<Fq>();
 /// Slices of a scalar, 16 bits each.
 const SLICES: usize = 16;
+/// Vectors that one thread combines at most: it must end before a desktop's watchdog thinks it hangs.
+const TOGETHER: usize = 128;
 
 /// Fixed bases: the multiples of `2^(width k)` times each by `1 ..= 2^(width - 1)`, made when digit `k` first occurs.
 pub struct Bases<D: Device> {
@@ -157,6 +160,13 @@ pub fn combine_rows<D: Device>(device: &D, vectors: &[&[G1Affine]], scalars: &[F
     assert_eq!(vectors.len(), scalars.len(), "one scalar a vector");
     let length = vectors.first().map_or(0, |vector| vector.len());
     assert!(vectors.iter().all(|vector| vector.len() == length), "vectors of one length");
+    if vectors.len() > TOGETHER {
+        let (low, high) = vectors.split_at(TOGETHER);
+        let low = combine_rows(device, low, &scalars[..TOGETHER]);
+        let high = combine_rows(device, high, &scalars[TOGETHER..]);
+        let sums: Vec<G1Projective> = low.iter().zip(high).map(|(low, high)| *low + high).collect();
+        return G1Projective::normalize_batch(&sums);
+    }
     let digits: Vec<u8> = scalars.iter().flat_map(sparse_digits).map(|digit| digit as u8).collect();
     let digits = Array::of(device, &digits);
     let at_once = (room(device) / (size_of::<Affine>() * vectors.len() + size_of::<Point>() * SLICES)).max(1);

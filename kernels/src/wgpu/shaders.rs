@@ -16,7 +16,7 @@ const FILES: &[(&str, &str)] = files!(
     "leaf_round" "level" "level_above" "machine" "multiply_bases" "multiply_i16" "multiply_i32" "multiply_ints"
     "node_fold" "node_round" "outer_product" "pad_rows" "product_fold" "product_round" "quads" "quads_below"
     "quads_fold" "quads_stored" "round" "runs" "sum_groups" "sum_runs_field" "sum_runs_points" "test_fq" "test_fr"
-    "test_points" "wide_16" "wide_64"
+    "test_points" "tick" "wide_16" "wide_64"
 );
 
 /// What is not in the files: how wide the device's words are.

@@ -191,7 +191,7 @@ fn contractions_of_pieces_agree() {
 fn rows_are_combined_alike() {
     let mut source = Source(4);
     assert!(checked().combine_rows(&[], &[]).is_empty());
-    for (vectors, rows) in [(1, 1), (3, 5), (5, 300), (2, 0)] {
+    for (vectors, rows) in [(1, 1), (3, 5), (5, 300), (2, 0), (300, 2)] {
         let mut points: Vec<Vec<G1Affine>> = (0..vectors).map(|_| source.points(rows)).collect();
         if vectors > 2 {
             points[1] = points[0].clone();

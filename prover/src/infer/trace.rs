@@ -31,7 +31,8 @@ pub fn trace(program: &Program, columns: &Columns) -> Result<Trace, InferError> 
 
 /// [`trace`], matrices multiplied by `multiply`.
 pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) -> Result<Trace, InferError> {
-    let mut executor = Executor { multiply, ..Executor::new(program.clone(), columns)? };
+    let mut executor = Executor::new(program.clone(), columns)?;
+    executor.multiply = multiply;
     let program = executor.program.clone();
     let count = |axes: &[AxisId]| program.lengths(axes).into_iter().product::<usize>();
     let mut rows: Vec<Vec<u32>> = program.lookups.iter().map(|lookup| vec![0; count(&lookup.axes)]).collect();
