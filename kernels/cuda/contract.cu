@@ -16,7 +16,9 @@ DEVICE void contract(Fr* out, const T* x, const Fr* weights, u64 outer, u64 midd
     KERNEL(name, Fr* out, const T* x, const Fr* weights, u64 outer, u64 middle, u64 inner, u64 lanes) {     \
         contract<Sum>(out, x, weights, outer, middle, inner, lanes);                                        \
     }
+CONTRACT(contract_u8, WideSum, u8)
 CONTRACT(contract_i16, WideSum, short)
+CONTRACT(contract_u16, WideSum, unsigned short)
 CONTRACT(contract_i32, WideSum, i32)
 CONTRACT(contract_i64, WideSum, i64)
 CONTRACT(contract_field, FieldSum, Fr)
@@ -28,7 +30,7 @@ KERNEL(contract_right, Fr* out, const Run* runs, u64 run_count, const u8* values
     Run run = run_of(runs, run_count, unit);
     WideSum sum = {};
     for (u64 i = unit - run.first_unit; i < run.length; i += run.units())
-        sum.add(weights[run.column + i], load_int(values + run.values, run.bytes, i));
+        sum.add(weights[run.column + i], load_int(values + run.values, run.kind, i));
     out[unit] = sum.reduced();
 }
 
@@ -43,7 +45,7 @@ KERNEL(contract_left, Fr* out, const Run* runs, const u32* listed, const u64* st
     for (u64 k = starts[task]; k < starts[task + 1]; k++) {
         const Run& run = runs[listed[k]];
         u64 i = column - run.column;
-        if (i < run.length) sum.add(weights[run.row], load_int(values + run.values, run.bytes, i));
+        if (i < run.length) sum.add(weights[run.row], load_int(values + run.values, run.kind, i));
     }
     out[id] = sum.reduced();
 }

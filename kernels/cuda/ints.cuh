@@ -2,12 +2,15 @@
 #pragma once
 #include "field.cuh"
 
-// The integer at `index` of many of 2, 4 or 8 bytes; their memory is whole words of 8 bytes.
-DEVICE i64 load_int(const u8* values, u32 bytes, u64 index) {
+// The integer at `index` of many of `kind % 16` bytes, 1, 2, 4 or 8, without a sign if `kind` is above 16; their memory is
+// whole words of 8 bytes.
+DEVICE i64 load_int(const u8* values, u32 kind, u64 index) {
+    u32 bytes = kind & 15;
     u64 at = index * bytes;
     u64 word = ((const u64*)values)[at / 8];
     u32 above = 64 - 8 * bytes;
-    return i64(word << (above - at % 8 * 8)) >> above;
+    word <<= above - at % 8 * 8;
+    return kind & 16 ? i64(word >> above) : i64(word) >> above;
 }
 
 // A sum of products of field elements and 64-bit integers: fewer than 2^32 terms.

@@ -35,7 +35,7 @@ KERNEL(multiply_bases, Affine* out, const Affine* bases, u64 stride, u64 doubled
 struct Digits {
     const u8* values;
     u64 next_index, length, step;
-    u32 bytes, width;
+    u32 kind, width;
     i64 rest = 0, digit = 0;
     u64 index = 0, place = 0, next_place = 0;
 
@@ -45,7 +45,7 @@ struct Digits {
             if (rest == 0) {
                 if (next_index >= length) return false;
                 index = next_index, next_index += step, next_place = 0;
-                rest = load_int(values, bytes, index);
+                rest = load_int(values, kind, index);
                 continue;
             }
             place = next_place++;
@@ -65,7 +65,7 @@ KERNEL(commit_rows, Point* out, const Run* runs, u64 run_count, const u8* values
     u64 unit = thread_number();
     if (unit >= units) return;
     Run run = run_of(runs, run_count, unit);
-    Digits digits = {values + run.values, unit - run.first_unit, run.length, run.units(), run.bytes, u32(width)};
+    Digits digits = {values + run.values, unit - run.first_unit, run.length, run.units(), run.kind, u32(width)};
     Point sum = Point::infinity();
     while (digits.next()) {
         u64 magnitude = digits.digit < 0 ? -digits.digit : digits.digit;

@@ -8,7 +8,7 @@ struct Run {
     u64 first_unit;
     // Where its integers start, in bytes.
     u64 values;
-    u32 row, column, length, bytes;
+    u32 row, column, length, kind;
 
     DEVICE u64 units() const { return (length + 63) / 64; }
 };

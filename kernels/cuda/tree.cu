@@ -1,25 +1,34 @@
 // Decides the fraction tree: the level above a level, and the sumcheck between them. What is not there is 0/1.
+#include "ints.cuh"
 #include "rounds.cuh"
 
 struct Fraction {
     Fr p, q;
 };
 
-// The number of no row of a table: the fraction is 0/1.
-constexpr u32 NO_ROW = 0xffffffff;
+// Numbers of a table's rows: `plus` more than small integers of a kind. If there are matrices of `times x earlier`, the first
+// number at `first` in one of them, there is no number above the diagonal.
+struct Numbers {
+    const u8* values;
+    u64 kind, plus, times, earlier, first;
+
+    DEVICE bool exists(u64 index) const {
+        return !times || (first + index) % earlier <= (first + index) / earlier % times;
+    }
+    DEVICE u64 at(u64 index) const { return load_int(values, u32(kind), index) + plus; }
+};
 
 // The fractions of one level: all `p` are 1 where there is no table of them, and leaves are made on the fly where there
-// are `rows`: then `q` is the table that they number.
+// are `rows`: then `q` is the table that they number. What numbers no row is 0/1.
 struct Level {
     const Fr *p, *q;
-    const u32* rows;
+    Numbers rows;
     // Of a row of the tensor.
     u64 length;
 
     DEVICE Fraction at(u64 index) const {
-        u64 row = rows ? rows[index] : index;
-        if (rows && row == NO_ROW) return {Fr::zero(), Fr::one()};
-        return {p ? p[index] : Fr::one(), q[row]};
+        if (rows.values && !rows.exists(index)) return {Fr::zero(), Fr::one()};
+        return {p ? p[index] : Fr::one(), q[rows.values ? rows.at(index) : index]};
     }
 
     // Where the children of a node begin; `whole` unless the second is padding.
@@ -31,10 +40,11 @@ struct Level {
 };
 
 // `(p0 q1 + p1 q0) / (q0 q1)` for every node.
-KERNEL(level_above, Fr* out_p, Fr* out_q, const Fr* p, const Fr* q, const u32* rows, u64 length, u64 nodes) {
+KERNEL(level_above, Fr* out_p, Fr* out_q, const Fr* p, const Fr* q, const u8* rows, u64 kind, u64 plus, u64 times,
+       u64 earlier, u64 first_row, u64 length, u64 nodes) {
     u64 node = thread_number();
     if (node >= nodes) return;
-    Level below = {p, q, rows, length};
+    Level below = {p, q, {rows, kind, plus, times, earlier, first_row}, length};
     bool whole;
     u64 first = below.children(node, whole);
     Fraction sum = below.at(first);
@@ -92,15 +102,15 @@ struct Stored {
     }
 };
 
-KERNEL(leaf_round, Fr* out, const Fr* p, const Fr* q, const u32* leaves, u64 below_length, Fr lambda, const Fr* row_weights,
-       const Fr* high, const Fr* low, u64 rows, u64 length) {
-    Quads<Below> quads = {{{p, q, leaves, below_length}}, lambda};
+KERNEL(leaf_round, Fr* out, const Fr* p, const Fr* q, const u8* leaves, u64 kind, u64 plus, u64 times, u64 earlier,
+       u64 first, u64 below_length, Fr lambda, const Fr* row_weights, const Fr* high, const Fr* low, u64 rows, u64 length) {
+    Quads<Below> quads = {{{p, q, {leaves, kind, plus, times, earlier, first}, below_length}}, lambda};
     sum_round(out, quads, {row_weights, high, low, rows, length});
 }
 
-KERNEL(leaf_fold, Fr* out, const Fr* p, const Fr* q, const u32* leaves, u64 below_length, Fr lambda, u64 rows, u64 length,
-       Fr r) {
-    fold<4>(out, Quads<Below>{{{p, q, leaves, below_length}}, lambda}, rows, length, r);
+KERNEL(leaf_fold, Fr* out, const Fr* p, const Fr* q, const u8* leaves, u64 kind, u64 plus, u64 times, u64 earlier,
+       u64 first, u64 below_length, Fr lambda, u64 rows, u64 length, Fr r) {
+    fold<4>(out, Quads<Below>{{{p, q, {leaves, kind, plus, times, earlier, first}, below_length}}, lambda}, rows, length, r);
 }
 
 KERNEL(node_round, Fr* out, const Fr* tables, u64 size, Fr lambda, const Fr* row_weights, const Fr* high, const Fr* low,

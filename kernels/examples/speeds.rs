@@ -8,7 +8,9 @@ use ark_bls12_381::Fq;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 use zkllm_kernels::cpu::Tree;
-use zkllm_kernels::{Backend, Block, Cpu, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck};
+use zkllm_kernels::{
+    Backend, Block, Cpu, Denominators, Factor, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck,
+};
 
 struct Source(u64);
 
@@ -209,7 +211,7 @@ fn product(source: &mut Source) {
     let eq: Vec<_> = bits.iter().map(|bits| Some(source.frs(*bits))).collect();
     let rs = source.frs(22);
     report("product sumcheck 30 x 64 x 1152: an element", size, || {
-        let mut product = Cpu.product(&lengths, &bits, a, Some(b), eq);
+        let mut product = Cpu.product(&lengths, &bits, Factor::Field(a), Some(Factor::Field(b)), eq);
         for r in rs {
             black_box(product.round());
             product.bind(r);

@@ -25,7 +25,7 @@ pub use commit::Bases;
 pub use product::{Pairs, Product};
 pub use tree::Tree;
 
-use crate::{Backend, Block, Ints, Overflow, Piece, Rows, integer};
+use crate::{Backend, Block, Factor, Ints, Overflow, Piece, Rows, integer};
 
 /// All cores of this machine, by rayon's global pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,11 +85,11 @@ impl Backend for Cpu {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Vec<Fr>,
-        b: Option<Vec<Fr>>,
+        a: Factor,
+        b: Option<Factor>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Product {
-        Product::new(lengths, bits, a, b, eq)
+        Product::new(lengths, bits, a.into_field(), b.map(Factor::into_field), eq)
     }
 
     fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs {

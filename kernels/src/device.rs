@@ -19,7 +19,7 @@ use ark_bls12_381::{Fr, G1Affine};
 use ark_ff::One;
 
 use crate::cpu::axes::Axes;
-use crate::{Backend, Block, Ints, Overflow, Piece, Rows};
+use crate::{Backend, Block, Factor, Ints, Overflow, Piece, Rows};
 use array::{Array, launch};
 use machine::raise;
 pub use machine::{Argument, BLOCK, Device, Fault, catch};
@@ -96,11 +96,11 @@ impl<D: Device> Backend for OnDevice<D> {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Vec<Fr>,
-        b: Option<Vec<Fr>>,
+        a: Factor,
+        b: Option<Factor>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Product<D> {
-        Product::new(self.device.clone(), Axes::new(lengths, bits, eq, Fr::one()), &a, b.as_deref())
+        Product::new(self.device.clone(), Axes::new(lengths, bits, eq, Fr::one()), a, b)
     }
 
     fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs<D> {

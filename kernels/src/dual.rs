@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ark_bls12_381::{Fr, G1Affine};
 
-use crate::{Backend, Block, FractionTree, Ints, Overflow, Piece, Rows, Sumcheck};
+use crate::{Backend, Block, Factor, FractionTree, Ints, Overflow, Piece, Rows, Sumcheck};
 
 /// Two backends side by side; panics where they differ.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,8 +101,8 @@ impl<A: Backend, B: Backend> Backend for Dual<A, B> {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Vec<Fr>,
-        b: Option<Vec<Fr>>,
+        a: Factor,
+        b: Option<Factor>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Self::Product {
         let first = self.first.product(lengths, bits, a.clone(), b.clone(), eq.clone());

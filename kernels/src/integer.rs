@@ -44,13 +44,15 @@ impl Rows<'_> {
 
 /// The largest absolute value.
 fn magnitude(values: &[i32]) -> u64 {
-    values.iter().map(|value| u64::from(value.unsigned_abs())).max().unwrap_or(0)
+    values.par_iter().with_min_len(GRAIN).map(|value| u64::from(value.unsigned_abs())).max().unwrap_or(0)
 }
 
 /// Products of one weight row below which a thread is not worth its start.
 const GRAIN: usize = 1 << 16;
 /// Weight rows of a tile.
 const TILE: usize = 4;
+/// Results of a column that are put in their rows together.
+const RUN: usize = 16;
 /// Vector steps after which 32-bit lanes are widened: `128 * 2 * 2^7 * 2^15 = 2^30`.
 const STEPS: usize = 128;
 
@@ -98,11 +100,12 @@ pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>,
         return Ok(columns);
     }
     let mut result = vec![0i64; m * n];
-    for (column, values) in columns.chunks_exact(m).enumerate() {
-        for (row, value) in values.iter().enumerate() {
-            result[row * n + column] = *value;
+    result.par_chunks_mut(RUN * n).enumerate().for_each(|(band, result)| {
+        for (column, values) in columns.chunks_exact(m).enumerate() {
+            let values = values[band * RUN..].iter().take(RUN);
+            values.enumerate().for_each(|(row, value)| result[row * n + column] = *value);
         }
-    }
+    });
     Ok(result)
 }
 
@@ -132,7 +135,8 @@ impl Limbs {
     fn cut(left: &[i32], depth: usize, largest: u64) -> Self {
         let each = (1..4).find(|&limbs| largest <= 1 << (8 * limbs - 1)).unwrap_or(4);
         let mut values = vec![0i16; left.len() * each];
-        for (row, limbs) in left.chunks_exact(depth).zip(values.chunks_exact_mut(depth * each)) {
+        let rows = left.par_chunks_exact(depth).zip(values.par_chunks_exact_mut(depth * each));
+        rows.with_min_len(GRAIN.div_ceil(depth)).for_each(|(row, limbs)| {
             for (k, &value) in row.iter().enumerate() {
                 let mut rest = i64::from(value);
                 for limb in 0..each {
@@ -141,7 +145,7 @@ impl Limbs {
                     rest = (rest - low) >> 8;
                 }
             }
-        }
+        });
         Self { values, each, depth }
     }
 

@@ -6,7 +6,7 @@
 //! sumchecks of those below come last, when all others are read; they start to store when as many variables are bound that the
 //! nodes left, of 128 bytes each, take no more than that. A round before repeats at most `i` merges and folds.
 
-use crate::{Block, Denominators, Numerators};
+use crate::{Block, Denominators, Ints, Numerators, each_width};
 
 /// Bytes of a leaf's share of all levels above it.
 pub const LEAF_BYTES: u64 = 64;
@@ -16,6 +16,36 @@ pub const MOST: usize = 8;
 const PART: [usize; 2] = [1 << 10, 1 << 22];
 /// Bytes of a leaf in a part that is being made.
 const MAKING: usize = 256;
+
+impl Block {
+    /// Panics unless the block belongs in a tree of `n` levels.
+    pub fn check(&self, n: usize) {
+        let size: usize = self.lengths.iter().product();
+        let total: usize = self.bits.iter().sum();
+        assert!(total <= n && self.offset.is_multiple_of(1 << total), "a block is aligned and lies in the tree");
+        assert!(self.offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
+        if let Numerators::Values(values) = &self.numerators {
+            assert_eq!(values.len(), size, "one numerator a leaf");
+        }
+        match &self.denominators {
+            Denominators::Rows { rows, table } => {
+                assert_eq!(rows.len(), size, "one denominator a leaf");
+                let one = matches!(self.numerators, Numerators::One);
+                assert!(one || !rows.is_causal(), "no numerators where there is no row");
+                assert!(rows.all_below(table.len()), "rows of the table");
+            }
+            Denominators::Values(values) => assert_eq!(values.len(), size, "one denominator a leaf"),
+        }
+    }
+
+    /// Bytes of the numbers of rows.
+    pub fn row_bytes(&self) -> usize {
+        match &self.denominators {
+            Denominators::Rows { rows, .. } => each_width!(Ints, rows.stored(), values => size_of_val(values)),
+            Denominators::Values(_) => 0,
+        }
+    }
+}
 
 /// What is stored of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +111,7 @@ fn cut(block: Block, most: usize) -> Vec<Block> {
             Numerators::Values(values) => Numerators::Values(values[run.clone()].to_vec()),
         };
         let denominators = match &block.denominators {
-            Denominators::Rows { rows, table } => Denominators::Rows { rows: rows[run].to_vec(), table: table.clone() },
+            Denominators::Rows { rows, table } => Denominators::Rows { rows: rows.slice(run), table: table.clone() },
             Denominators::Values(values) => Denominators::Values(values[run].to_vec()),
         };
         let offset = block.offset + ((group as u64) << inside);
@@ -93,8 +123,10 @@ fn cut(block: Block, most: usize) -> Vec<Block> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::Fr;
+    use crate::{Fr, Integers, Numbers};
 
     #[test]
     fn parts_have_every_leaf_once_at_its_address() {
@@ -108,7 +140,7 @@ mod tests {
             (vec![0, 4], vec![2, 2], 1),
         ] {
             let size: usize = lengths.iter().product();
-            let rows: Vec<u32> = (0..size as u32).collect();
+            let rows = (0..size as u32).collect();
             let denominators = Denominators::Rows { rows, table: vec![Fr::from(1); size].into() };
             let block = Block {
                 offset: 1 << 20,
@@ -117,7 +149,7 @@ mod tests {
                 numerators: Numerators::One,
                 denominators,
             };
-            let leaves = |block: &Block| -> Vec<(u64, u32)> {
+            let leaves = |block: &Block| -> Vec<(u64, Option<usize>)> {
                 let Denominators::Rows { rows, .. } = &block.denominators else { unreachable!("rows") };
                 let address = |mut index: usize| {
                     let mut at = (0, 0);
@@ -127,7 +159,7 @@ mod tests {
                     }
                     block.offset + at.0
                 };
-                rows.iter().enumerate().map(|(index, row)| (address(index), *row)).collect()
+                (0..rows.len()).map(|index| (address(index), rows.at(index))).collect()
             };
             let whole = leaves(&block);
             let parts = cut(block, most);
@@ -141,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_memory_says_how_many_levels_are_stored() {
-        let rows = vec![0; 1 << 20];
+        let rows = Numbers::new(Arc::new(Integers::zeros(1 << 20)), 0);
         let block = Block {
             offset: 0,
             lengths: vec![1 << 20],

@@ -14,6 +14,7 @@ pub mod device;
 pub mod dual;
 pub mod field;
 pub mod integer;
+pub mod ints;
 pub mod layer;
 pub mod leaves;
 pub mod reference;
@@ -22,53 +23,14 @@ pub mod wgpu;
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 pub use ark_bls12_381::{Fr, G1Affine};
 pub use cpu::Cpu;
 pub use dual::Dual;
 pub use integer::{Overflow, Rows};
+pub use ints::{Integers, Ints, Numbers};
 pub use reference::Reference;
-
-/// A borrowed run of small integers.
-#[derive(Clone, Copy, Debug)]
-pub enum Ints<'a> {
-    I16(&'a [i16]),
-    I32(&'a [i32]),
-    I64(&'a [i64]),
-}
-
-impl<'a> Ints<'a> {
-    /// Number of integers.
-    pub fn len(&self) -> usize {
-        match self {
-            Ints::I16(x) => x.len(),
-            Ints::I32(x) => x.len(),
-            Ints::I64(x) => x.len(),
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The integer at `index`; panics beyond the end.
-    pub fn at(&self, index: usize) -> i64 {
-        match self {
-            Ints::I16(x) => i64::from(x[index]),
-            Ints::I32(x) => i64::from(x[index]),
-            Ints::I64(x) => x[index],
-        }
-    }
-
-    /// The integers of `range`; panics beyond the end.
-    pub fn slice(&self, range: std::ops::Range<usize>) -> Ints<'a> {
-        match self {
-            Ints::I16(x) => Ints::I16(&x[range]),
-            Ints::I32(x) => Ints::I32(&x[range]),
-            Ints::I64(x) => Ints::I64(&x[range]),
-        }
-    }
-}
 
 /// `matrix[row][column + i] = values[i]`. The pieces of one matrix never overlap; what no piece covers is 0.
 #[derive(Clone, Copy, Debug)]
@@ -78,13 +40,10 @@ pub struct Piece<'a> {
     pub values: Ints<'a>,
 }
 
-/// The number of no row of a table: the leaf is 0/1.
-pub const NO_ROW: u32 = u32::MAX;
-
 /// Numerators of a block of leaves, row-major over the block's lengths.
 #[derive(Clone, Debug)]
 pub enum Numerators {
-    /// All are 1, but 0 where denominators are rows and there is [`NO_ROW`].
+    /// All are 1, but 0 where there is no number of a row.
     One,
     Values(Vec<Fr>),
 }
@@ -92,9 +51,9 @@ pub enum Numerators {
 /// Denominators of a block of leaves, row-major over the block's lengths.
 #[derive(Clone, Debug)]
 pub enum Denominators {
-    /// `q = table[rows[i]]`, 1 for [`NO_ROW`], which only leaves with numerators `One` may have.
+    /// `q = table[rows[i]]`, 1 where there is no number; causal ones go with numerators `One` only.
     Rows {
-        rows: Vec<u32>,
+        rows: Numbers,
         table: Arc<Vec<Fr>>,
     },
     Values(Vec<Fr>),
@@ -111,6 +70,36 @@ pub struct Block {
     pub bits: Vec<usize>,
     pub numerators: Numerators,
     pub denominators: Denominators,
+}
+
+/// A tensor of a product.
+#[derive(Clone, Debug)]
+pub enum Factor<'a> {
+    Ints(Ints<'a>),
+    Field(Vec<Fr>),
+}
+
+impl Factor<'_> {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Factor::Ints(values) => values.len(),
+            Factor::Field(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values as field elements.
+    pub fn into_field(self) -> Vec<Fr> {
+        match self {
+            Factor::Ints(values) => (0..values.len()).into_par_iter().map(|at| Fr::from(values.at(at))).collect(),
+            Factor::Field(values) => values,
+        }
+    }
 }
 
 /// A running degree-2 sumcheck: `round`, `bind` for one variable after the other, then `finish`.
@@ -176,8 +165,8 @@ pub trait Backend: Sync {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Vec<Fr>,
-        b: Option<Vec<Fr>>,
+        a: Factor,
+        b: Option<Factor>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Self::Product;
 

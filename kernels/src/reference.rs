@@ -6,7 +6,7 @@ use ark_ff::{One, Zero};
 
 use crate::field::eq_at;
 use crate::{
-    Backend, Block, Denominators, FractionTree, Ints, NO_ROW, Numerators, Overflow, Piece, Rows, Sumcheck, integer,
+    Backend, Block, Denominators, Factor, FractionTree, Ints, Numerators, Overflow, Piece, Rows, Sumcheck, integer,
 };
 
 /// The naive backend.
@@ -248,8 +248,9 @@ impl Backend for Reference {
                     Numerators::Values(values) => values[i],
                 };
                 leaves[block.offset as usize + address] = match &block.denominators {
-                    Denominators::Rows { rows, .. } if rows[i] == NO_ROW => (Fr::zero(), Fr::one()),
-                    Denominators::Rows { rows, table } => (p, table[rows[i] as usize]),
+                    Denominators::Rows { rows, table } => {
+                        rows.at(i).map_or((Fr::zero(), Fr::one()), |row| (p, table[row]))
+                    }
                     Denominators::Values(values) => (p, values[i]),
                 };
             }
@@ -270,8 +271,8 @@ impl Backend for Reference {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Vec<Fr>,
-        b: Option<Vec<Fr>>,
+        a: Factor,
+        b: Option<Factor>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Product {
         let padded = |values: &[Fr]| {
@@ -290,8 +291,9 @@ impl Backend for Reference {
                 None => point.extend(vec![None; *bits]),
             }
         }
-        let b = padded(b.as_ref().unwrap_or(&a));
-        Product { point, a: padded(&a), b }
+        let a = padded(&a.into_field());
+        let b = b.map_or_else(|| a.clone(), |b| padded(&b.into_field()));
+        Product { point, a, b }
     }
 
     fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs {

@@ -8,7 +8,8 @@ use ark_ec::AffineRepr;
 use ark_ff::Field;
 
 use crate::{
-    Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Reference, Rows, Sumcheck,
+    Backend, Block, Denominators, Factor, Fr, FractionTree, G1Affine, Ints, Numbers, Numerators, Piece, Reference,
+    Rows, Sumcheck,
 };
 
 fn elements(count: usize) -> Vec<Fr> {
@@ -51,13 +52,13 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
         lengths: vec![rows, columns],
         bits: vec![3, 7],
         numerators: Numerators::One,
-        denominators: Denominators::Rows { rows: numbers.clone(), table },
+        denominators: Denominators::Rows { rows: numbers.iter().copied().collect(), table },
     };
     let mut tree = backend.tree(10, vec![block]);
     let root = tree.root();
     let layers: Vec<_> =
         (0..10).map(|depth| run(tree.layer(depth, &field[..depth], field[99]), &field[50..50 + depth / 2])).collect();
-    let (a, b) = (field[..350].to_vec(), field[150..500].to_vec());
+    let a = field[..350].to_vec();
     let eq = vec![Some(field[..3].to_vec()), None];
     let pairs = vec![(field[..128].to_vec(), field[128..256].to_vec()); 2];
     let bases = backend.prepare_bases(&points);
@@ -72,7 +73,16 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
         ("contract_right", format!("{:?}", backend.contract_right(&pieces, &field[..columns], rows))),
         ("combine_rows", format!("{:?}", backend.combine_rows(&vectors, &field[..vectors.len()]))),
         ("tree", format!("{root:?} {layers:?}")),
-        ("product", format!("{:?}", run(backend.product(&[5, 70], &[3, 7], a, Some(b), eq), &field[..10]))),
+        (
+            "product",
+            format!(
+                "{:?}",
+                run(
+                    backend.product(&[5, 70], &[3, 7], Factor::Field(a), Some(Factor::Ints(Ints::I16(&short))), eq),
+                    &field[..10]
+                )
+            ),
+        ),
         ("pairs", format!("{:?}", run(backend.pairs(7, pairs), &field[..7]))),
         ("histogram", format!("{:?}", backend.histogram(&numbers, 20))),
         ("multiply", format!("{products:?}")),
@@ -97,7 +107,7 @@ pub fn seconds<B: Backend>(backend: &B) -> f64 {
     let row = |(row, values)| Piece { row, column: 0, values: Ints::I16(values) };
     let pieces: Vec<Piece> = values.chunks(columns).enumerate().map(row).collect();
     let table = Arc::new(field.clone());
-    let leaves: Vec<u32> = (0..1u32 << n).map(|at| at % table.len() as u32).collect();
+    let leaves: Numbers = (0..1u32 << n).map(|at| at % table.len() as u32).collect();
     let work = || {
         let block = Block {
             offset: 0,

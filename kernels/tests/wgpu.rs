@@ -38,7 +38,7 @@ fn devices() -> &'static [Gpu] {
 
 fn leaves(count: usize) -> Vec<Block> {
     let table = Arc::new(vec![Fr::from(3u64), Fr::from(5u64)]);
-    let denominators = Denominators::Rows { rows: vec![1; count], table };
+    let denominators = Denominators::Rows { rows: vec![1; count].into_iter().collect(), table };
     vec![Block { offset: 0, lengths: vec![count], bits: vec![16], numerators: Numerators::One, denominators }]
 }
 

@@ -29,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var index = thread - run.first_unit;
     var place = 0u;
     var rest = vec2<u32>();
-    if (index < run.length) { rest = load_int(run.values, run.bytes, index); }
+    if (index < run.length) { rest = load_int(run.values, run.kind, index); }
     while (true) {
         // Threads find their next digit that is not 0 before all of them add.
         var magnitude = 0u;
@@ -39,7 +39,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             if (rest.x == 0u && rest.y == 0u) {
                 index += run.units;
                 place = 0u;
-                if (index < run.length) { rest = load_int(run.values, run.bytes, index); }
+                if (index < run.length) { rest = load_int(run.values, run.kind, index); }
                 continue;
             }
             // The signed digit, -2^(width - 1) <= digit < 2^(width - 1).

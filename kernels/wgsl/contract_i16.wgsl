@@ -1,2 +1,2 @@
 // Uses: contract contract_ints
-const BYTES = 2u;
+const KIND = 2u;

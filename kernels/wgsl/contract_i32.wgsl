@@ -1,2 +1,2 @@
 // Uses: contract contract_ints
-const BYTES = 4u;
+const KIND = 4u;

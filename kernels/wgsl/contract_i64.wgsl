@@ -1,2 +1,2 @@
 // Uses: contract contract_ints
-const BYTES = 8u;
+const KIND = 8u;

@@ -3,7 +3,7 @@
 alias Sum = WideSum;
 
 fn add(sum: ptr<function, Sum>, weight: Fr, index: u32) {
-    wide_add(sum, weight, load_int(arguments.x, BYTES, index));
+    wide_add(sum, weight, load_int(arguments.x, KIND, index));
 }
 
 fn reduced(sum: Sum) -> Fr {

@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let run = load_run(arguments.runs, load_word(arguments.listed + 4u * k), arguments.values);
         let i = column - run.column;
         if (i < run.length) {
-            wide_add(&sum, fr_load(arguments.weights + 32u * run.row), load_int(run.values, run.bytes, i));
+            wide_add(&sum, fr_load(arguments.weights + 32u * run.row), load_int(run.values, run.kind, i));
         }
     }
     fr_store(arguments.out + 32u * thread, wide_reduced(sum));

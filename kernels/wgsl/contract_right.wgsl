@@ -17,7 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let run = run_of(arguments.runs, arguments.run_count, thread, arguments.values);
     var sum: WideSum;
     for (var i = thread - run.first_unit; i < run.length; i += run.units) {
-        wide_add(&sum, fr_load(arguments.weights + 32u * (run.column + i)), load_int(run.values, run.bytes, i));
+        wide_add(&sum, fr_load(arguments.weights + 32u * (run.column + i)), load_int(run.values, run.kind, i));
     }
     fr_store(arguments.out + 32u * thread, wide_reduced(sum));
 }

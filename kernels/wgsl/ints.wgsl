@@ -1,12 +1,11 @@
 // Decides how small integers are read and multiplied with field elements: sums of products, reduced once.
-// Uses: fr
+// Uses: fr packed
 
-// The integer at `index` of many of 2, 4 or 8 bytes, in two's complement: its low and its high word.
-fn load_int(values: u32, bytes: u32, index: u32) -> vec2<u32> {
-    let at = values + index * bytes;
-    var low = load_word(at);
-    if (bytes == 8u) { return vec2<u32>(low, load_word(at + 4u)); }
-    if (bytes == 2u) { low = bitcast<u32>(bitcast<i32>(low << (16u - at % 4u * 8u)) >> 16u); }
+// The integer at `index` of many of a kind, in two's complement: its low and its high word.
+fn load_int(values: u32, kind: u32, index: u32) -> vec2<u32> {
+    let low = load_low(values, kind, index);
+    if (kind == 8u) { return vec2<u32>(low, load_word(values + index * 8u + 4u)); }
+    if (kind > 16u) { return vec2<u32>(low, 0u); }
     return vec2<u32>(low, bitcast<u32>(bitcast<i32>(low) >> 31u));
 }
 

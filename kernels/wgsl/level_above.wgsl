@@ -8,6 +8,11 @@ struct Arguments {
     p: u32,
     q: u32,
     leaves: u32,
+    kind: u32,
+    plus: u32,
+    times: u32,
+    earlier: u32,
+    first: u32,
     below_length: u32,
     nodes: u32,
 }

@@ -1,2 +1,2 @@
 // Uses: multiply_ints
-const BYTES = 4u;
+const KIND = 4u;

@@ -26,7 +26,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         // What is beyond the matrices is the last row once more.
         var b: array<vec2<u32>, 4>;
         for (var j = 0u; j < 4u; j++) {
-            b[j] = load_int(arguments.right, BYTES, min(column + j, arguments.columns - 1u) * depth + k);
+            b[j] = load_int(arguments.right, KIND, min(column + j, arguments.columns - 1u) * depth + k);
         }
         for (var i = 0u; i < 4u; i++) {
             let a = load_int(arguments.left, 4u, min(row + i, arguments.rows - 1u) * depth + k);

@@ -9,7 +9,7 @@ struct Run {
     row: u32,
     column: u32,
     length: u32,
-    bytes: u32,
+    kind: u32,
     units: u32,
 }
 

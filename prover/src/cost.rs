@@ -1,5 +1,6 @@
 //! Decides what a proof will cost, from its plan alone, and the floor under its time from measured unit costs.
 
+use crate::infer::{direct, held};
 use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
@@ -7,14 +8,14 @@ use ark_ff::{AdditiveGroup, UniformRand};
 use std::collections::BTreeSet;
 use std::iter::successors;
 use std::time::{Duration, Instant};
-use zkllm_kernels::Backend;
 use zkllm_kernels::leaves::{LEAF_BYTES, MOST};
+use zkllm_kernels::{Backend, Integers, Ints};
 use zkllm_verifier::channel::Sumcheck;
 use zkllm_verifier::dory;
 use zkllm_verifier::einsum::{operands, shared_axes};
 use zkllm_verifier::ledger::WIDTH;
 use zkllm_verifier::plan::Plan;
-use zkllm_verifier::program::{Origin, Product, ProductId, ProductKind, Source, Sum};
+use zkllm_verifier::program::{Operand, Origin, Product, ProductId, ProductKind, Source, Sum};
 use zkllm_verifier::sumcheck::at_once;
 
 /// Counts of the dominating operations of a proof.
@@ -36,12 +37,16 @@ pub struct Cost {
     pub miller_loops: u64,
     /// Bytes of the proof.
     pub proof_bytes: u64,
-    /// Bytes of memory at the peak, roughly, without the tree: model, witness, lookup rows.
+    /// Bytes of the host's memory all the time, roughly: model, witness, a layer in the making.
     pub memory_bytes: u64,
+    /// Bytes of the row numbers of lookups that no column holds: on the host until the tree is done.
+    pub row_bytes: u64,
     /// Bytes of the tree with all levels stored, on the GPU where there is one.
     pub tree_bytes: u64,
     /// Bytes of the products' tables, after the tree, in the same memory.
     pub table_bytes: u64,
+    /// Of these, bytes that the host holds too before a GPU has them: those of operands that are not columns as they are.
+    pub host_table_bytes: u64,
 }
 
 /// Seconds of one operation on one core.
@@ -64,45 +69,64 @@ impl Cost {
         let program = &plan.program;
         let size = |axes: &[usize]| program.lengths(axes).iter().map(|&length| length as u64).product::<u64>();
         let mut cost = Self::default();
-        // Causal lookups and columns are stored as squares.
-        let (mut rows, mut stored) = (0, 0);
+        // Causal lookups and columns are stored as squares; columns as wide as their lookups say, 4 bytes without one.
+        let (mut rows, mut widths) = (0, vec![4; program.columns.len()]);
         for lookup in &program.lookups {
-            let size = size(&lookup.axes);
+            let (size, table) = (size(&lookup.axes), &program.tables[lookup.table]);
             rows += size;
             cost.leaves += if lookup.causal { size / 2 } else { size };
+            let numbers = (0, (1i64 << table.bits()) - 1);
+            if held(program, lookup).is_none() {
+                cost.row_bytes += size * width(numbers);
+            }
+            let outputs = table.outputs().into_iter().map(|output| Ints::I64(&output).range());
+            for (value, range) in lookup.values.iter().zip([numbers].into_iter().chain(outputs)) {
+                if let Some((column, plus)) = direct(program, &lookup.axes, value) {
+                    widths[column] = width((range.0 - plus, range.1 - plus));
+                }
+            }
         }
         let tables = program.tables.iter().map(|table| 1u64 << table.bits()).sum::<u64>();
         (rows, cost.leaves) = (rows + tables, cost.leaves + tables);
-        for column in &program.columns {
+        for (column, width) in program.columns.iter().zip(widths) {
             let entries = if column.causal { size(&column.axes) / 2 } else { size(&column.axes) };
             match column.origin {
                 Origin::Model => {
                     cost.weights += entries;
+                    cost.memory_bytes += 2 * entries;
                     // The opening reads the model three times: two weights, and the rows.
                     cost.small_products += 4 * entries;
                 }
                 _ => {
-                    stored += size(&column.axes);
+                    cost.memory_bytes += size(&column.axes) * width;
                     cost.committed += entries;
                     cost.small_products += 5 * entries;
                     cost.additions += entries;
                 }
             }
         }
+        // Values of a layer, the first axis: a sum in the making, what it is made of, what it becomes.
+        let mut largest = 0;
         for product in &program.products {
             let shared = size(&shared_axes(product));
             cost.products += 6 * shared;
-            cost.table_bytes += 64 * shared;
+            cost.table_bytes += 32 * shared * operands(product) as u64;
             cost.small_products += size(&product.left.axes);
+            let mut sides = vec![&product.left];
             if let ProductKind::Einsum(right) | ProductKind::Scores(right) = &product.kind {
                 cost.small_products += size(&right.axes);
+                sides.push(right);
             }
+            sides.truncate(operands(product));
+            let contracted = |side: &&&Operand| side.axes != shared_axes(product) || side.sum.terms.len() > 1;
+            cost.host_table_bytes += 32 * shared * sides.iter().filter(contracted).count() as u64;
+            largest = largest.max(size(&product.axes[1..]));
         }
         cost.products += 12 * cost.leaves;
         let side = 1u64 << plan.chunk_log;
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
         cost.proof_bytes = proof_bytes(plan);
-        cost.memory_bytes = cost.weights * 2 + stored * 4 + rows * 4 + (1 << 28);
+        cost.memory_bytes += 3 * 8 * largest + (1 << 28);
         cost.tree_bytes = rows * LEAF_BYTES;
         cost
     }
@@ -112,9 +136,14 @@ impl Cost {
         self.tree_bytes >> MOST
     }
 
-    /// Bytes of memory without which there is no proof on a CPU.
-    pub fn least_bytes(&self) -> u64 {
-        self.memory_bytes + self.least_tree_bytes().max(self.table_bytes)
+    /// Bytes without which there is no proof: of the host's memory, and of a GPU's where one proves.
+    pub fn least_bytes(&self, gpu: bool) -> (u64, u64) {
+        let (tree, tables) = (self.row_bytes + self.least_tree_bytes(), self.table_bytes);
+        if gpu {
+            (self.memory_bytes + self.row_bytes.max(self.host_table_bytes), self.least_tree_bytes().max(tables))
+        } else {
+            (self.memory_bytes + tree.max(tables), 0)
+        }
     }
 
     /// Seconds on `cores` cores if nothing but the counted operations took time.
@@ -125,6 +154,11 @@ impl Cost {
             + self.miller_loops as f64 * unit.miller_loop;
         total / cores as f64
     }
+}
+
+/// Bytes of an integer of a column with values in `range`.
+fn width(range: (i64, i64)) -> u64 {
+    Integers::zeros_for(1, range).bytes() as u64
 }
 
 /// The bytes of a plan's proof, counted as the driver goes. A product that is claimed at two points counts once, and

@@ -3,11 +3,12 @@
 use crate::commit::setup::Generators;
 use crate::commit::store::Secret;
 use crate::commit::{Commitments, commit_chunk};
-use crate::infer::{self, Columns, InferError, Ints};
+use crate::infer::{self, Columns, InferError};
 use crate::prove::blinding::Blinding;
 use crate::prove::{Leaves, ProveError, Subject, Witness, chunks, pieces, prove};
+use rayon::prelude::*;
 use sha3::{Digest, Sha3_256};
-use zkllm_kernels::{Backend, Ints as View};
+use zkllm_kernels::{Backend, Ints};
 use zkllm_verifier::card::Card;
 use zkllm_verifier::groups;
 use zkllm_verifier::plan::Plan;
@@ -42,30 +43,21 @@ pub fn plan(card: &Card, statement: &Statement) -> Result<Plan, Refusal> {
     Plan::new(Program::new(card, statement)?, card.chunk_log as usize)
 }
 
-/// A borrowed view of a column.
-pub fn view(ints: &Ints) -> View<'_> {
-    match ints {
-        Ints::I16(values) => View::I16(values),
-        Ints::I32(values) => View::I32(values),
-        Ints::I64(values) => View::I64(values),
-    }
-}
+/// Values that are hashed at once, by one core.
+const HASHED: usize = 1 << 18;
 
-/// SHA3-256 of a model's columns: names, lengths and values as 64-bit integers.
+/// SHA3-256 of a model's columns: names, lengths, and digests of runs of their values as 64-bit integers.
 pub fn digest(columns: &Columns) -> [u8; 32] {
     let mut hash = Sha3_256::new();
     for (name, values) in columns.iter() {
         hash.update(name.as_bytes());
         hash.update((values.len() as u64).to_le_bytes());
-        let mut bytes = Vec::with_capacity(1 << 16);
-        for index in 0..values.len() {
-            bytes.extend(values.get(index).to_le_bytes());
-            if bytes.len() >= 1 << 16 {
-                hash.update(&bytes);
-                bytes.clear();
-            }
-        }
-        hash.update(&bytes);
+        let run = |start: usize| -> [u8; 32] {
+            let run = start..values.len().min(start + HASHED);
+            Sha3_256::digest(run.flat_map(|index| values.get(index).to_le_bytes()).collect::<Vec<_>>()).into()
+        };
+        let runs: Vec<[u8; 32]> = (0..values.len()).into_par_iter().step_by(HASHED).map(run).collect();
+        runs.iter().for_each(|run| hash.update(run));
     }
     hash.finalize().into()
 }
@@ -80,13 +72,13 @@ pub fn commit<B: Backend>(
 ) -> Result<Secret, SessionError> {
     // The model's columns and their places are the same for every statement.
     let plan = plan(card, &Statement::new(card, vec![0, 0], 1)?)?;
-    let views: Vec<View> = plan
+    let views: Vec<Ints> = plan
         .program
         .columns
         .iter()
         .map(|column| match column.origin {
-            Origin::Model => columns.column(&column.name).map_or(View::I16(&[]), |ints| view(ints)),
-            _ => View::I16(&[]),
+            Origin::Model => columns.column(&column.name).map_or(Ints::U8(&[]), |values| values.view()),
+            _ => Ints::U8(&[]),
         })
         .collect();
     let generators = Generators::new(plan.chunk_log);
@@ -115,7 +107,7 @@ pub fn receipt<B: Backend>(
     progress("inference");
     let trace = infer::trace_by(&infer::multiply_on(backend), &plan.program, columns)?;
     let witness = Witness {
-        columns: trace.columns.iter().map(|column| view(column)).collect(),
+        columns: trace.columns.iter().map(|column| column.view()).collect(),
         leaves: trace.lookups.into_iter().map(Leaves::Rows).collect(),
     };
     let subject = Subject { card, statement, plan: &plan, model: &secret.commitments };

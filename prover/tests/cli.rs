@@ -165,7 +165,7 @@ fn random_weights_are_measured_without_a_file() {
     }
     // What cannot be done is said before it is begun.
     let large = ["bench", "--shape", "llama2-13b", "--tokens", "2048"];
-    fails(&zkllm(&large), 2, "GiB of memory, and the machine has", None);
+    fails(&zkllm(&large), 2, "GiB of the machine's memory, which has", None);
     fails(&zkllm(&["bench", "--shape", "tiny", "--tokens", "16"]), 2, "must be above --max-tokens", None);
     fails(&zkllm(&["bench", "--shape", "tiny", "--chunk-log", "7"]), 2, "give --context 128", None);
     fails(&zkllm(&["bench", MODEL]), 2, "give a prompt", None);

@@ -4,13 +4,11 @@ use crate::Case;
 use crate::channels::{Liar, Lie};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
 use std::iter::zip;
-use zkllm_kernels::{Backend, Cpu};
+use zkllm_kernels::{Backend, Cpu, Integers};
 use zkllm_prover::commit::{Commitments, commit_chunk};
-use zkllm_prover::infer::Ints;
 use zkllm_prover::infer::interpret::{Cells, lookup_values, zero_value};
 use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::{Leaves, Prover, Subject, Witness, chunks, pieces};
-use zkllm_prover::session::view;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::channel::{Ask, Channel, Reader};
 use zkllm_verifier::claim::{self, Driver};
@@ -69,7 +67,7 @@ pub struct Forgery<'a> {
     /// The prover's plan: axes may be longer than they are, within the same bits.
     pub own: Plan,
     /// The columns, dense over the prover's axes.
-    pub cells: Vec<Ints>,
+    pub cells: Vec<Integers>,
     /// Columns that are not the trace's.
     pub dirty: Vec<bool>,
     /// Multiplicities that are not to be counted.
@@ -113,7 +111,7 @@ impl<'a> Forgery<'a> {
             if lengths == *old {
                 continue;
             }
-            let mut cells = Ints::zeros(lengths.iter().product());
+            let mut cells = Integers::zeros(lengths.iter().product());
             for at in 0..self.cells[id].len() {
                 cells.set(ravel(&unravel(at, old), &lengths), self.cells[id].get(at));
             }
@@ -319,8 +317,7 @@ impl<'a> Forgery<'a> {
             let moved = lengths != self.case.plan.program.lengths(&lookup.axes);
             if !moved && same_lists && field.is_none() && !self.stale(&lookup.values.iter().collect::<Vec<_>>()) {
                 let rows = &self.case.trace.lookups[id];
-                let inside = |at: usize| exists(&program, &lookup.axes, lookup.causal, &unravel(at, &lengths));
-                (0..rows.len()).filter(|&at| inside(at)).for_each(|at| counts[rows[at] as usize] += 1);
+                (0..rows.len()).filter_map(|at| rows.at(at)).for_each(|row| counts[row] += 1);
                 leaves.push(Leaves::Rows(rows.clone()));
                 continue;
             }
@@ -359,7 +356,7 @@ impl<'a> Forgery<'a> {
             if let Origin::Multiplicity(table) = column.origin
                 && !self.fixed.contains(&id)
             {
-                self.cells[id] = Ints::narrowed(counts[table].clone());
+                self.cells[id] = Integers::narrowed(counts[table].clone());
             }
         }
         (leaves, broken)
@@ -367,12 +364,12 @@ impl<'a> Forgery<'a> {
 
     /// The witness of a prover with these leaves.
     pub fn witness(&self, leaves: Vec<Leaves>) -> Witness<'_> {
-        Witness { columns: self.cells.iter().map(view).collect(), leaves }
+        Witness { columns: self.cells.iter().map(Integers::view).collect(), leaves }
     }
 
     /// Puts the columns of the model into the card's commitments: a card that nobody can tell from an honest one.
     pub fn doctor_card(&mut self) {
-        let views: Vec<_> = self.cells.iter().map(view).collect();
+        let views: Vec<_> = self.cells.iter().map(Integers::view).collect();
         let generators = self.case.generators();
         let (backend, mut blinding) = (Cpu, Blinding::seeded(b"doctored"));
         let bases = backend.prepare_bases(&generators.g1);

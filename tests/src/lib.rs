@@ -6,10 +6,10 @@ pub mod vectors;
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
-use zkllm_kernels::{Backend, Cpu};
+use zkllm_kernels::{Backend, Cpu, Integers};
 use zkllm_prover::commit::setup::Generators;
 use zkllm_prover::commit::store::Secret;
-use zkllm_prover::infer::{self, Columns, Ints, Trace};
+use zkllm_prover::infer::{self, Columns, Trace};
 use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::{Leaves, Subject, Witness, prove};
 use zkllm_prover::quantise::{Tiny, tiny};
@@ -87,7 +87,7 @@ impl Case {
     /// The witness of an honest prover.
     pub fn witness(&self) -> Witness<'_> {
         Witness {
-            columns: self.trace.columns.iter().map(|column| session::view(column)).collect(),
+            columns: self.trace.columns.iter().map(|column| column.view()).collect(),
             leaves: self.trace.lookups.iter().cloned().map(Leaves::Rows).collect(),
         }
     }
@@ -99,7 +99,7 @@ impl Case {
     }
 
     /// All columns' integers.
-    pub fn cells(&self) -> Vec<Ints> {
+    pub fn cells(&self) -> Vec<Integers> {
         self.trace.columns.iter().map(|column| (**column).clone()).collect()
     }
 

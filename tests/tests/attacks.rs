@@ -5,7 +5,8 @@ use ark_ec::{AffineRepr, PrimeGroup};
 use std::collections::HashSet;
 use std::sync::OnceLock;
 use zkllm_kernels::Cpu;
-use zkllm_prover::infer::{Columns, Ints};
+use zkllm_kernels::Integers;
+use zkllm_prover::infer::Columns;
 use zkllm_prover::quantise::{Tiny, tiny};
 use zkllm_prover::session;
 use zkllm_tests::channels::Recorder;
@@ -69,7 +70,7 @@ fn of_equal_logits_only_the_lowest_index_is_proved() {
     // The row of the answer again, at the next index.
     let width = card.width as usize;
     let (low, high) = if top + 1 < card.vocabulary { (top, top + 1) } else { (top - 1, top) };
-    let mut head: Ints = (**columns.column("head").expect("a head")).clone();
+    let mut head: Integers = (**columns.column("head").expect("a head")).clone();
     for at in 0..width {
         let value = head.get(top as usize * width + at);
         [low, high].iter().for_each(|&row| head.set(row as usize * width + at, value));

@@ -68,7 +68,7 @@ fn disguised() -> World {
     let (mut forgery, mut leaves) = output();
     leaf(&mut leaves).1[1] -= Fr::ONE;
     let counts = case().column(&format!("multiplicity{}", case().plan.program.lookups[lookup()].table));
-    forgery.add(counts, case().trace.lookups[lookup()][place()] as usize, 1);
+    forgery.add(counts, case().trace.lookups[lookup()].at(place()).expect("a row"), 1);
     (forgery, leaves)
 }
 

@@ -68,7 +68,7 @@ fn too_little_memory_is_a_fault_that_says_so() {
         lengths: vec![count],
         bits: vec![12],
         numerators: Numerators::One,
-        denominators: Denominators::Rows { rows: vec![1; count], table: Arc::new(elements(2)) },
+        denominators: Denominators::Rows { rows: vec![1; count].into_iter().collect(), table: Arc::new(elements(2)) },
     };
     let free = cuda.device().free_bytes();
     let fault = catch(|| cuda.tree(12, vec![leaves(4000)])).err();

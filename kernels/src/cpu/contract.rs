@@ -35,12 +35,15 @@ fn planes(values: Ints) -> Vec<(u32, Vec<i16>)> {
         planes
     }
     // Digits in -2^15 .. 2^15, and whether anything lies above: a rest of -1 .. 0 after the digit's sign.
+    let short = |x: i64, shift: u32, rounding: i128| {
+        let rest = (x + rounding as i64) >> shift;
+        (rest as i16, rest != i64::from(rest as i16))
+    };
     match values {
+        Ints::U8(x) => vec![(0, x.iter().map(|x| i16::from(*x)).collect())],
         Ints::I16(x) => vec![(0, x.to_vec())],
-        Ints::I32(x) => split(x, |x, shift, rounding| {
-            let rest = (i64::from(x) + rounding as i64) >> shift;
-            (rest as i16, rest != i64::from(rest as i16))
-        }),
+        Ints::U16(x) => split(x, |x, shift, rounding| short(x.into(), shift, rounding)),
+        Ints::I32(x) => split(x, |x, shift, rounding| short(x.into(), shift, rounding)),
         Ints::I64(x) => split(x, |x, shift, rounding| {
             let rest = (i128::from(x) + rounding) >> shift;
             (rest as i16, rest != i128::from(rest as i16))
@@ -221,11 +224,7 @@ fn left_block(pieces: &[&Piece], row_weights: &[Fr], columns: std::ops::Range<us
                 limbs.push(limbs_of(&weight));
                 continue;
             }
-            let planes = match values {
-                Ints::I16(values) => vec![(0, values.to_vec())],
-                values => planes(values),
-            };
-            for (shift, plane) in planes {
+            for (shift, plane) in planes(values) {
                 let index = shift as usize / 16;
                 planes_of_row.resize(planes_of_row.len().max(index + 1), None);
                 let slot = *planes_of_row[index].get_or_insert_with(|| {

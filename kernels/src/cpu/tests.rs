@@ -5,7 +5,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
 
 use super::{Tree, combine, commit, limbs, points::Scalar, runs, wide::Wide};
-use crate::{Backend, Block, Cpu, Denominators, FractionTree, Ints, NO_ROW, Numerators, Piece, Sumcheck};
+use crate::{Backend, Block, Cpu, Denominators, FractionTree, Ints, Numbers, Numerators, Piece, Sumcheck};
 
 fn elements(count: usize, seed: u64) -> Vec<Fr> {
     let mut x = Fr::from(seed) + Fr::from(3u64).inverse().expect("not 0");
@@ -141,8 +141,10 @@ fn long_runs_are_short_runs_joined() {
 fn a_tree_whose_lowest_levels_are_made_anew_is_the_same() {
     let table = std::sync::Arc::new(elements(50, 7));
     let block = |offset, lengths: &[usize], bits: &[usize], gaps: bool| {
-        let row = |at: usize| if gaps && at % 7 > 4 { NO_ROW } else { (at * at % 50) as u32 };
-        let rows = (0..lengths.iter().product()).map(row).collect();
+        let mut rows: Numbers = (0..lengths.iter().product::<usize>()).map(|at| (at * at % 50) as u32).collect();
+        if gaps {
+            rows = rows.causal([lengths.iter().rev().nth(1).copied().unwrap_or(1), lengths[lengths.len() - 1]]);
+        }
         let denominators = Denominators::Rows { rows, table: table.clone() };
         let (lengths, bits) = (lengths.to_vec(), bits.to_vec());
         Block { offset, lengths, bits, numerators: Numerators::One, denominators }

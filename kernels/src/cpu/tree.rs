@@ -12,21 +12,13 @@ use super::runs::merge_run;
 use crate::field::zeros;
 use crate::layer::{self, Fraction, Late, Layer, Singles};
 use crate::leaves::Stored;
-use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators};
+use crate::{Block, Denominators, FractionTree, Numerators};
 
 /// The fractions of one block at one level.
 #[derive(Clone)]
 pub enum Fractions {
-    Leaves {
-        numerators: Numerators,
-        denominators: Denominators,
-        /// Whether some are [`NO_ROW`].
-        gaps: bool,
-    },
-    Nodes {
-        p: Vec<Fr>,
-        q: Vec<Fr>,
-    },
+    Leaves { numerators: Numerators, denominators: Denominators },
+    Nodes { p: Vec<Fr>, q: Vec<Fr> },
 }
 
 impl Fractions {
@@ -40,7 +32,8 @@ impl Fractions {
 
     /// Whether all numerators are 1.
     pub fn are_inverses(&self) -> bool {
-        matches!(self, Fractions::Leaves { numerators: Numerators::One, gaps: false, .. })
+        let Fractions::Leaves { numerators: Numerators::One, denominators } = self else { return false };
+        !matches!(denominators, Denominators::Rows { rows, .. } if rows.is_causal())
     }
 
     /// The numerators from a flat index on.
@@ -56,9 +49,8 @@ impl Fractions {
     /// Every `step`-th numerator from a flat index on.
     pub fn numerators_by(&self, from: usize, step: usize, out: &mut [Fr]) {
         match self {
-            Fractions::Leaves { denominators: Denominators::Rows { rows, .. }, gaps: true, .. } => {
-                let rows = rows[from..].iter().step_by(step);
-                out.iter_mut().zip(rows).for_each(|(out, row)| *out = Fr::from(*row != NO_ROW));
+            Fractions::Leaves { denominators: Denominators::Rows { rows, .. }, .. } if rows.is_causal() => {
+                rows.each(from, step, out.len(), |k, row| out[k] = Fr::from(row.is_some()));
             }
             Fractions::Leaves { numerators: Numerators::One, .. } => out.fill(Fr::one()),
             Fractions::Nodes { p: values, .. } | Fractions::Leaves { numerators: Numerators::Values(values), .. } => {
@@ -71,10 +63,7 @@ impl Fractions {
     pub fn denominators_by(&self, from: usize, step: usize, out: &mut [Fr]) {
         match self {
             Fractions::Leaves { denominators: Denominators::Rows { rows, table }, .. } => {
-                let rows = rows[from..].iter().step_by(step);
-                // What is beyond the table is NO_ROW.
-                let value = |row: &u32| table.get(*row as usize).copied().unwrap_or(Fr::one());
-                out.iter_mut().zip(rows).for_each(|(out, row)| *out = value(row));
+                rows.each(from, step, out.len(), |k, row| out[k] = row.map_or(Fr::one(), |row| table[row]));
             }
             Fractions::Nodes { q: values, .. }
             | Fractions::Leaves { denominators: Denominators::Values(values), .. } => {
@@ -98,31 +87,13 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// A block of leaves of a tree of `n` levels.
-    fn leaves(n: usize, block: Block) -> Dense {
+    /// A block of leaves.
+    fn leaves(block: Block) -> Dense {
         let Block { offset, lengths, bits, numerators, denominators } = block;
-        let size: usize = lengths.iter().product();
-        let (values, gaps) = match &denominators {
-            Denominators::Rows { rows, table } => {
-                let gaps = rows.par_iter().any(|row| *row == NO_ROW);
-                assert!(!gaps || matches!(numerators, Numerators::One), "no numerators where there is no row");
-                let known = |row: &u32| (*row as usize) < table.len() || *row == NO_ROW;
-                assert!(rows.par_iter().all(known), "rows of the table");
-                (rows.len(), gaps)
-            }
-            Denominators::Values(values) => (values.len(), false),
-        };
-        assert_eq!(values, size, "one denominator a leaf");
-        if let Numerators::Values(values) = &numerators {
-            assert_eq!(values.len(), size, "one numerator a leaf");
-        }
-        let total: usize = bits.iter().sum();
-        assert!(total <= n && offset % (1 << total) == 0, "a block is aligned and lies in the tree");
-        assert!(offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
         // Joined axes make long rows; the points are of no account here.
         let points = bits.iter().map(|_| None).collect();
         let axes = Axes::new(&lengths, &bits, points, Fr::one());
-        let fractions = Fractions::Leaves { numerators, denominators, gaps };
+        let fractions = Fractions::Leaves { numerators, denominators };
         Dense { offset, lengths: axes.lengths(), bits: axes.bits(), fractions }
     }
 
@@ -174,9 +145,9 @@ fn merge((p0, q0): Fraction, (p1, q1): Fraction) -> Fraction {
 }
 
 impl Level {
-    fn leaves(n: usize, blocks: Vec<Block>) -> Level {
+    fn leaves(blocks: Vec<Block>) -> Level {
         let mut level = Level::default();
-        blocks.into_iter().for_each(|block| level.place(Dense::leaves(n, block)));
+        blocks.into_iter().for_each(|block| level.place(Dense::leaves(block)));
         level
     }
 
@@ -241,10 +212,11 @@ impl Tree {
     /// See [`crate::Backend::tree`]; as much is stored as `bytes` of memory hold.
     pub fn build(n: usize, blocks: Vec<Block>, bytes: usize) -> Tree {
         assert!(n < 64, "addresses are 64 bits");
+        blocks.iter().for_each(|block| block.check(n));
         let stored = Stored::within(bytes, &blocks);
         let (late, blocks) = stored.split(blocks);
-        let late: Vec<Dense> = late.into_iter().map(|block| Dense::leaves(n, block)).collect();
-        let mut levels = vec![Level::leaves(n, blocks)];
+        let late: Vec<Dense> = late.into_iter().map(Dense::leaves).collect();
+        let mut levels = vec![Level::leaves(blocks)];
         for level in 1..=n {
             levels.push(levels[level - 1].above());
             if level == stored.lowest {

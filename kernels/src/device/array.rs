@@ -19,6 +19,8 @@ unsafe impl Plain for u8 {}
 // SAFETY: integers.
 unsafe impl Plain for i16 {}
 // SAFETY: integers.
+unsafe impl Plain for u16 {}
+// SAFETY: integers.
 unsafe impl Plain for i32 {}
 // SAFETY: integers.
 unsafe impl Plain for u32 {}
@@ -111,6 +113,13 @@ impl<D: Device, T: Plain> Array<D, T> {
             device.write(&array.memory, offset, bytes_of(part)).unwrap_or_else(raise);
             offset += size_of_val(part);
         }
+        array
+    }
+
+    /// A copy of `values`, with room for whole words of 8 bytes.
+    pub fn in_words(device: &D, values: &[T]) -> Self {
+        let array = Self::new(device, values.len().next_multiple_of(8));
+        device.write(&array.memory, 0, bytes_of(values)).unwrap_or_else(raise);
         array
     }
 

@@ -12,7 +12,7 @@ use super::array::{Affine, Array, Point, affine, launch};
 use super::machine::Device;
 use super::runs::{Runs, portions, room};
 use super::sums::sum_uneven;
-use crate::{Ints, Piece};
+use crate::Piece;
 
 /// Widest digit: tables of 128 multiples a base.
 const WIDEST: u32 = 8;
@@ -97,16 +97,7 @@ fn digits(extremes: (i64, i64), width: u32) -> usize {
 
 /// The least and the greatest integer, and 0.
 fn extremes(pieces: &[Piece]) -> (i64, i64) {
-    fn of<T: Copy + Ord + Into<i64>>(values: &[T]) -> (i64, i64) {
-        let least = values.iter().min().map_or(0, |x| (*x).into());
-        (least, values.iter().max().map_or(0, |x| (*x).into()))
-    }
-    let of_piece = |piece: &Piece| match piece.values {
-        Ints::I16(values) => of(values),
-        Ints::I32(values) => of(values),
-        Ints::I64(values) => of(values),
-    };
-    pieces.par_iter().map(of_piece).reduce(|| (0, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)))
+    pieces.par_iter().map(|piece| piece.values.range()).reduce(|| (0, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// See [`crate::Backend::commit_rows`].

@@ -7,9 +7,10 @@ use ark_ff::Zero;
 
 use super::array::{Array, launch};
 use super::machine::Device;
+use super::runs::elements;
 use super::walk::{Walk, pad_rows, sum_round};
-use crate::Sumcheck;
 use crate::cpu::axes::Axes;
+use crate::{Factor, Sumcheck};
 
 /// `rows` rows of `length` entries folded to half the length.
 fn fold<D: Device>(device: &D, entries: &Array<D, Fr>, (rows, length): (usize, usize), r: Fr) -> Array<D, Fr> {
@@ -31,9 +32,10 @@ pub struct Product<D: Device> {
 
 impl<D: Device> Product<D> {
     /// See [`crate::Backend::product`].
-    pub fn new(device: Arc<D>, axes: Axes, a: &[Fr], b: Option<&[Fr]>) -> Self {
-        assert!(a.len() == axes.size() && b.is_none_or(|b| b.len() == a.len()), "a tensor has its shape");
-        let (a, b) = (Array::of(&*device, a), b.map(|b| Array::of(&*device, b)));
+    pub fn new(device: Arc<D>, axes: Axes, a: Factor, b: Option<Factor>) -> Self {
+        let shaped = |values: &Factor| values.len() == axes.size();
+        assert!(shaped(&a) && b.as_ref().is_none_or(shaped), "a tensor has its shape");
+        let (a, b) = (elements(&*device, a), b.map(|b| elements(&*device, b)));
         let mut product = Product { device, walk: Walk::new(axes), a, b };
         product.fill_short_rows();
         product

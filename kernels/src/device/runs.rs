@@ -3,16 +3,18 @@
 use std::ops::Range;
 
 use ark_bls12_381::Fr;
-use ark_ff::Zero;
+use ark_ff::{One, Zero};
 use rayon::prelude::*;
 
 use super::array::{Array, Plain, bytes_of, launch};
 use super::machine::{BLOCK, Device, raise};
 use super::sums::{sum_groups, sum_uneven};
-use crate::{Ints, Piece};
+use crate::{Factor, Ints, Piece, each_width};
 
 /// Entries of a unit, on average; as in `runs.cuh`.
 const UNIT: usize = 64;
+/// Bytes of a matrix that are put together on the host before they are copied.
+const GATHERED: usize = 1 << 31;
 /// Runs of a task of `contract_left`.
 const LISTED: usize = 64;
 
@@ -25,7 +27,7 @@ struct Run {
     row: u32,
     column: u32,
     length: u32,
-    bytes: u32,
+    kind: u32,
 }
 // SAFETY: integers, without padding between them.
 unsafe impl Plain for Run {}
@@ -38,18 +40,43 @@ pub struct Runs<D: Device> {
     units: usize,
 }
 
-/// The bytes of integers, and of one of them.
-fn bytes(ints: Ints<'_>) -> (&[u8], usize) {
+/// The bytes of integers.
+fn bytes(ints: Ints<'_>) -> &[u8] {
+    each_width!(Ints, ints, values => bytes_of(values))
+}
+
+/// How the kernels are told the width of integers: bytes of one, and 16 more without a sign.
+fn kind(ints: Ints<'_>) -> u32 {
     match ints {
-        Ints::I16(values) => (bytes_of(values), 2),
-        Ints::I32(values) => (bytes_of(values), 4),
-        Ints::I64(values) => (bytes_of(values), 8),
+        Ints::U8(_) => 17,
+        Ints::I16(_) => 2,
+        Ints::U16(_) => 18,
+        Ints::I32(_) => 4,
+        Ints::I64(_) => 8,
     }
 }
 
-/// A quarter of what is free: for the integers of one step.
+/// Integers on the device, as `load_int` reads them.
+pub struct Packed<D: Device> {
+    values: Array<D, u8>,
+    kind: u32,
+}
+
+impl<D: Device> Packed<D> {
+    /// A copy.
+    pub fn of(device: &D, ints: Ints<'_>) -> Self {
+        Packed { values: Array::in_words(device, bytes(ints)), kind: kind(ints) }
+    }
+
+    /// Where they are, and their kind.
+    pub fn arguments(&self) -> [super::Argument; 2] {
+        [(&self.values).into(), super::Argument::Word(self.kind.into())]
+    }
+}
+
+/// A quarter of what is free, and no more than the host gathers at once: for the integers of one step.
 pub fn room<D: Device>(device: &D) -> usize {
-    device.free_bytes().unwrap_or_else(raise) / 4
+    (device.free_bytes().unwrap_or_else(raise) / 4).min(GATHERED)
 }
 
 /// The pieces that are not empty by rows, in ranges that fit the device; no row is in two of them.
@@ -61,7 +88,7 @@ pub fn portions<'a, D: Device>(device: &D, pieces: &[Piece<'a>]) -> (Vec<Piece<'
         *at += row.len();
         Some((*at - row.len(), row))
     }) {
-        let more: usize = row.iter().map(|piece| bytes(piece.values).0.len() + 8).sum();
+        let more: usize = row.iter().map(|piece| bytes(piece.values).len() + 8).sum();
         if size > 0 && size + more > room {
             ranges.push(start..at);
             (start, size) = (at, 0);
@@ -88,10 +115,10 @@ impl<D: Device> Runs<D> {
                 row: u32::try_from(piece.row).expect("fewer than 2^32 rows"),
                 column: u32::try_from(piece.column).expect("fewer than 2^32 columns"),
                 length: u32::try_from(length).expect("fewer than 2^32 columns"),
-                bytes: bytes(piece.values).1 as u32,
+                kind: kind(piece.values),
             });
             units += length.div_ceil(UNIT);
-            size += bytes(piece.values).0.len();
+            size += bytes(piece.values).len();
         }
         let mut staged = vec![0u8; size.next_multiple_of(8)];
         let size = staged.len();
@@ -99,8 +126,8 @@ impl<D: Device> Runs<D> {
         let mut parts = Vec::with_capacity(pieces.len());
         for (piece, run) in pieces.iter().zip(&list) {
             let (_, tail) = rest.split_at_mut(run.values as usize - (size - rest.len()));
-            let (part, tail) = tail.split_at_mut(bytes(piece.values).0.len());
-            parts.push((part, bytes(piece.values).0));
+            let (part, tail) = tail.split_at_mut(bytes(piece.values).len());
+            parts.push((part, bytes(piece.values)));
             rest = tail;
         }
         parts.into_par_iter().with_min_len(64).for_each(|(to, from)| to.copy_from_slice(from));
@@ -203,7 +230,7 @@ pub enum Entries<'a> {
 impl<'a> Entries<'a> {
     fn bytes(&self) -> &'a [u8] {
         match self {
-            Entries::Ints(ints) => bytes(*ints).0,
+            Entries::Ints(ints) => bytes(*ints),
             Entries::Field(values) => bytes_of(values),
         }
     }
@@ -224,12 +251,33 @@ impl<'a> Entries<'a> {
 
     fn kernel(&self) -> &'static str {
         match self {
+            Entries::Ints(Ints::U8(_)) => "contract_u8",
             Entries::Ints(Ints::I16(_)) => "contract_i16",
+            Entries::Ints(Ints::U16(_)) => "contract_u16",
             Entries::Ints(Ints::I32(_)) => "contract_i32",
             Entries::Ints(Ints::I64(_)) => "contract_i64",
             Entries::Field(_) => "contract_field",
         }
     }
+}
+
+/// The values as field elements on the device.
+pub fn elements<D: Device>(device: &D, values: Factor) -> Array<D, Fr> {
+    let x = match values {
+        Factor::Field(values) => return Array::of(device, &values),
+        Factor::Ints(ints) => Entries::Ints(ints),
+    };
+    let (out, one) = (Array::new(device, x.len()), Array::of(device, &[Fr::one()]));
+    let at_once = (room(device) / size_of::<i64>()).max(1);
+    for start in (0..x.len()).step_by(at_once) {
+        let part = x.slice(start..x.len().min(start + at_once));
+        let values = Array::of(device, part.bytes());
+        let [whole, single] = [part.len(), 1].map(super::Argument::from);
+        let arguments = [out.at(start), (&values).into(), (&one).into(), single, single, whole, single];
+        // SAFETY: a contraction of `1 x 1 x part` by one weight, which is 1.
+        unsafe { launch(device, part.kernel(), part.len(), &arguments) };
+    }
+    out
 }
 
 /// See [`crate::Backend::contract`].

@@ -1,25 +1,29 @@
 //! Decides the fraction tree on a device: every level compact, leaf denominators made on the fly from rows of a table.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ark_bls12_381::Fr;
 use ark_ff::{One, Zero};
-use rayon::prelude::*;
 
 use super::Argument;
 use super::array::{Array, launch};
 use super::machine::Device;
+use super::runs::Packed;
 use super::walk::{Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
 use crate::layer::{self, Fraction, Late, Layer, Quad, Singles, padding, quad};
 use crate::leaves::Stored;
-use crate::{Block, Denominators, FractionTree, NO_ROW, Numerators};
+use crate::{Block, Denominators, FractionTree, Numbers, Numerators};
 
 const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
 
-/// Tables by address, so that one that many blocks share is copied once.
-type Tables<D> = HashMap<*const Vec<Fr>, Arc<Array<D, Fr>>>;
+/// What has been copied to the device, so that it is copied once: tables, which many blocks share, by address; numbers of
+/// late leaves, which many rounds read, by part.
+struct Copies<D: Device> {
+    tables: Mutex<HashMap<*const Vec<Fr>, Arc<Array<D, Fr>>>>,
+    rows: Vec<OnceLock<Arc<Packed<D>>>>,
+}
 
 /// The fractions of one block at one level.
 struct Fractions<D: Device> {
@@ -27,13 +31,30 @@ struct Fractions<D: Device> {
     p: Option<Array<D, Fr>>,
     /// The denominators, or the table that `rows` number.
     q: Arc<Array<D, Fr>>,
-    rows: Option<Array<D, u32>>,
+    rows: Option<Rows<D>>,
+}
+
+/// Numbers of rows on the device, and what they are on the host.
+struct Rows<D: Device> {
+    packed: Arc<Packed<D>>,
+    numbers: Numbers,
 }
 
 impl<D: Device> Fractions<D> {
     /// The first arguments of the kernels that read a level.
-    fn arguments(&self, length: usize) -> [Argument; 4] {
-        [self.p.as_ref().into(), (&*self.q).into(), self.rows.as_ref().into(), length.into()]
+    fn arguments(&self, length: usize) -> Vec<Argument> {
+        let mut arguments = vec![self.p.as_ref().into(), (&*self.q).into()];
+        match &self.rows {
+            None => arguments.extend([Argument::Word(0); 6]),
+            Some(Rows { packed, numbers }) => {
+                let plus = u32::try_from(numbers.plus()).expect("numbers begin between 0 and 2^32");
+                arguments.extend(packed.arguments());
+                arguments.push(Argument::Word(plus.into()));
+                arguments.extend(numbers.shape().map(Argument::from));
+            }
+        }
+        arguments.push(length.into());
+        arguments
     }
 
     /// All of them.
@@ -42,9 +63,9 @@ impl<D: Device> Fractions<D> {
         let p = |at: usize| p.as_ref().map_or_else(Fr::one, |p| p[at]);
         match &self.rows {
             None => q.into_iter().enumerate().map(|(at, q)| (p(at), q)).collect(),
-            Some(rows) => {
-                let fraction = |(at, row)| if row == NO_ROW { PADDING() } else { (p(at), q[row as usize]) };
-                rows.all(device).into_iter().enumerate().map(fraction).collect()
+            Some(Rows { numbers, .. }) => {
+                let fraction = |at| numbers.at(at).map_or_else(PADDING, |row| (p(at), q[row]));
+                (0..numbers.len()).map(fraction).collect()
             }
         }
     }
@@ -59,32 +80,24 @@ struct Dense<D: Device> {
 }
 
 impl<D: Device> Dense<D> {
-    /// A block of leaves of a tree of `n` levels; `tables` are those on the device.
-    fn leaves(device: &D, n: usize, block: &Block, tables: &Mutex<Tables<D>>) -> Self {
-        let size: usize = block.lengths.iter().product();
-        let total: usize = block.bits.iter().sum();
-        assert!(total <= n && block.offset.is_multiple_of(1 << total), "a block is aligned and lies in the tree");
-        assert!(block.offset >> total < 1 << (n - total), "a block is aligned and lies in the tree");
+    /// A block of leaves; late ones have a number in `copies`.
+    fn leaves(device: &D, block: &Block, copies: &Copies<D>, number: Option<usize>) -> Self {
         let p = match &block.numerators {
             Numerators::One => None,
-            Numerators::Values(values) => {
-                assert_eq!(values.len(), size, "one numerator a leaf");
-                Some(Array::of(device, values))
-            }
+            Numerators::Values(values) => Some(Array::of(device, values)),
         };
         let (q, rows) = match &block.denominators {
             Denominators::Rows { rows, table } => {
-                assert_eq!(rows.len(), size, "one denominator a leaf");
-                let known = |row: &u32| (*row as usize) < table.len() || *row == NO_ROW && p.is_none();
-                assert!(rows.par_iter().all(known), "rows of the table");
-                let mut tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut tables = copies.tables.lock().unwrap_or_else(PoisonError::into_inner);
                 let q = tables.entry(Arc::as_ptr(table)).or_insert_with(|| Arc::new(Array::of(device, table)));
-                (q.clone(), Some(Array::of(device, rows)))
+                let copy = || Arc::new(Packed::of(device, rows.stored()));
+                let packed = match number.and_then(|number| copies.rows.get(number)) {
+                    Some(kept) => kept.get_or_init(copy).clone(),
+                    None => copy(),
+                };
+                (q.clone(), Some(Rows { packed, numbers: rows.clone() }))
             }
-            Denominators::Values(values) => {
-                assert_eq!(values.len(), size, "one denominator a leaf");
-                (Arc::new(Array::of(device, values)), None)
-            }
+            Denominators::Values(values) => (Arc::new(Array::of(device, values)), None),
         };
         let axes = plain_axes(&block.lengths, &block.bits);
         let fractions = Fractions { p, q, rows };
@@ -133,9 +146,9 @@ fn plain_axes(lengths: &[usize], bits: &[usize]) -> Axes {
 }
 
 impl<D: Device> Level<D> {
-    fn leaves(device: &D, n: usize, blocks: Vec<Block>, tables: &Mutex<Tables<D>>) -> Self {
+    fn leaves(device: &D, blocks: Vec<Block>, copies: &Copies<D>) -> Self {
         let mut level = Level { blocks: Vec::new(), singles: Singles::new() };
-        blocks.iter().for_each(|block| level.place(device, Dense::leaves(device, n, block, tables)));
+        blocks.iter().for_each(|block| level.place(device, Dense::leaves(device, block, copies, None)));
         level
     }
 
@@ -163,15 +176,14 @@ impl<D: Device> Level<D> {
 
 /// Leaves whose levels are made when they are read: on the host, in parts.
 struct Leaves<D: Device> {
-    n: usize,
     parts: Vec<Block>,
-    tables: Mutex<Tables<D>>,
+    copies: Copies<D>,
 }
 
 impl<D: Device> Leaves<D> {
     /// A part, `levels` above the leaves.
     fn merged(&self, device: &D, part: usize, levels: usize) -> Dense<D> {
-        let leaves = Dense::leaves(device, self.n, &self.parts[part], &self.tables);
+        let leaves = Dense::leaves(device, &self.parts[part], &self.copies, Some(part));
         (0..levels).fold(leaves, |dense, _| dense.above(device))
     }
 }
@@ -191,10 +203,15 @@ impl<D: Device> Tree<D> {
     /// See [`crate::Backend::tree`]; as much is stored as `bytes` of the device's memory hold.
     pub fn build(device: Arc<D>, n: usize, blocks: Vec<Block>, bytes: usize) -> Self {
         assert!(n < 64, "addresses are 64 bits");
-        let stored = Stored::within(bytes, &blocks);
+        blocks.iter().for_each(|block| block.check(n));
+        // The numbers of rows stay on the device if they take no more than half.
+        let rows = blocks.iter().map(Block::row_bytes).sum::<usize>();
+        let keep = rows <= bytes / 2;
+        let stored = Stored::within(if keep { bytes - rows } else { bytes }, &blocks);
         let (parts, blocks) = stored.split(blocks);
-        let late = Leaves { n, parts, tables: Mutex::default() };
-        let mut levels = vec![Level::leaves(&*device, n, blocks, &late.tables)];
+        let rows = (0..if keep { parts.len() } else { 0 }).map(|_| OnceLock::new()).collect();
+        let late = Leaves { parts, copies: Copies { tables: Mutex::default(), rows } };
+        let mut levels = vec![Level::leaves(&*device, blocks, &late.copies)];
         for number in 1..=n {
             let mut level = levels[number - 1].above(&device);
             if number == stored.lowest {
@@ -282,7 +299,7 @@ impl<D: Device> layer::Part for Part<D> {
         let (device, lambda) = (&*self.device, self.lambda);
         match &self.state {
             State::Below { fractions, length } => {
-                let mut arguments = fractions.arguments(*length).to_vec();
+                let mut arguments = fractions.arguments(*length);
                 arguments.push(lambda.into());
                 self.walk.sum_round(device, "leaf_round", &arguments)
             }

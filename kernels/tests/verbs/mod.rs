@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
 use zkllm_kernels::{
-    Backend, Block, Denominators, Fr, FractionTree, G1Affine, Ints, NO_ROW, Numerators, Overflow, Piece, Rows, Sumcheck,
+    Backend, Block, Denominators, Factor, Fr, FractionTree, G1Affine, Integers, Ints, Numbers, Numerators, Overflow,
+    Piece, Rows, Sumcheck,
 };
 
 use super::checked;
@@ -43,6 +44,14 @@ impl Source {
     fn i16s(&mut self, count: usize) -> Vec<i16> {
         let extremes = [0, 0, -1, 1, i16::MIN, i16::MAX];
         (0..count).map(|_| if self.below(4) == 0 { extremes[self.below(6)] } else { self.word() as i16 }).collect()
+    }
+
+    fn u16s(&mut self, count: usize) -> Vec<u16> {
+        self.i16s(count).into_iter().map(|x| x as u16).collect()
+    }
+
+    fn u8s(&mut self, count: usize) -> Vec<u8> {
+        self.i16s(count).into_iter().map(|x| x as u8).collect()
     }
 
     fn i32s(&mut self, count: usize) -> Vec<i32> {
@@ -83,6 +92,7 @@ fn rows_are_committed_alike() {
         assert!(checked().commit_rows(&bases, 0, &[]).is_empty());
         assert_eq!(checked().commit_rows(&bases, 2, &[]), [G1Affine::identity(); 2]);
         let (a, b, c) = (source.i16s(columns), source.i32s(columns), source.i64s(columns));
+        let (d, e) = (source.u16s(columns), source.u8s(columns));
         let ones = vec![1i16; columns];
         let split = columns / 2;
         let pieces = [
@@ -93,6 +103,8 @@ fn rows_are_committed_alike() {
             Piece { row: 2, column: columns - 1, values: Ints::I64(&[i64::MIN]) },
             Piece { row: 4, column: 0, values: Ints::I16(&ones) },
             Piece { row: 6, column: 0, values: Ints::I64(&c) },
+            Piece { row: 7, column: 0, values: Ints::U16(&d[..split]) },
+            Piece { row: 7, column: split, values: Ints::U8(&e[split..]) },
             Piece { row: 1, column: columns, values: Ints::I64(&[]) },
         ];
         checked().commit_rows(&bases, 8, &pieces);
@@ -140,7 +152,10 @@ fn contractions_agree() {
         let weights = source.frs(middle);
         let size = outer * middle * inner;
         let (a, b, c, d) = (source.i16s(size), source.i32s(size), source.i64s(size), source.frs(size));
+        let (e, f) = (source.u16s(size), source.u8s(size));
+        checked().contract(Ints::U8(&f), outer, inner, &weights);
         checked().contract(Ints::I16(&a), outer, inner, &weights);
+        checked().contract(Ints::U16(&e), outer, inner, &weights);
         checked().contract(Ints::I32(&b), outer, inner, &weights);
         checked().contract(Ints::I64(&c), outer, inner, &weights);
         checked().contract_field(&d, outer, inner, &weights);
@@ -165,11 +180,19 @@ fn contractions_of_pieces_agree() {
     for (rows, columns) in [(1, 1), (3, 5), (8, 64), (9, 33), (17, 300), (40, 1030)] {
         let values: Vec<(Vec<i16>, Vec<i32>, Vec<i64>)> =
             (0..rows).map(|_| (source.i16s(columns), source.i32s(columns), source.i64s(columns))).collect();
+        let unsigned: Vec<(Vec<u16>, Vec<u8>)> =
+            (0..rows).map(|_| (source.u16s(columns), source.u8s(columns))).collect();
         let mut pieces = Vec::new();
         for (row, (a, b, c)) in values.iter().enumerate().rev() {
             let (first, second) = (columns / 3, columns - columns / 4);
             if row % 3 == 0 {
                 pieces.push(Piece { row, column: 0, values: Ints::I16(a) });
+                continue;
+            }
+            if row % 5 == 1 {
+                let (d, e) = &unsigned[row];
+                pieces.push(Piece { row, column: second, values: Ints::U8(&e[second..]) });
+                pieces.push(Piece { row, column: 0, values: Ints::U16(&d[..second]) });
                 continue;
             }
             pieces.push(Piece { row, column: second, values: Ints::I64(&c[second..]) });
@@ -214,12 +237,17 @@ fn block(source: &mut Source, offset: u64, axes: &[(usize, usize)], kind: usize)
         bits: axes.iter().map(|axis| axis.1).collect(),
         numerators: if kind & 1 == 0 { Numerators::One } else { Numerators::Values(source.frs(size)) },
         denominators: if kind & 2 == 0 {
-            // Some are no row, where all numerators are 1.
-            let row = |_| match source.below(if kind & 1 == 0 { 60 } else { 50 }) {
-                row @ 0..50 => row as u32,
-                _ => NO_ROW,
-            };
-            Denominators::Rows { rows: (0..size).map(row).collect(), table }
+            // Of any width, some the latter part of others; with gaps where all numerators are 1.
+            let plus = [0, 40, 3][source.below(3)];
+            let range = [(0, 0), (-40, 0), (0, 0x8000), (0, 0x1_0000)][if plus == 40 { 1 } else { source.below(4) }];
+            let before = source.below(20);
+            let mut values = Integers::zeros_for(before + size, range);
+            (0..before + size).for_each(|at| values.set(at, source.below(50 - 3) as i64 + 3 - plus));
+            let mut rows = Numbers::new(Arc::new(values), plus);
+            if kind & 1 == 0 && axes.len() > 1 && source.below(2) == 0 {
+                rows = rows.causal([axes[axes.len() - 2].0.max(1), axes[axes.len() - 1].0.max(1)]);
+            }
+            Denominators::Rows { rows: rows.slice(before..before + size), table }
         } else {
             Denominators::Values(source.frs(size))
         },
@@ -330,8 +358,12 @@ fn products_agree() {
             let eq: Vec<_> =
                 bits.iter().enumerate().map(|(k, bits)| (mask >> k & 1 == 1).then(|| source.frs(*bits))).collect();
             let (a, b) = (source.frs(size), source.frs(size));
-            run(checked().product(&lengths, &bits, a.clone(), Some(b), eq.clone()), variables, &mut source);
-            run(checked().product(&lengths, &bits, a, None, eq), variables, &mut source);
+            let (c, d, e) = (source.u8s(size), source.i32s(size), source.u16s(size));
+            let (a, b) = (Factor::Field(a), Factor::Field(b));
+            let [c, d, e] = [Ints::U8(&c), Ints::I32(&d), Ints::U16(&e)].map(Factor::Ints);
+            for (a, b) in [(a.clone(), Some(b)), (a, None), (c, Some(d)), (e, None)] {
+                run(checked().product(&lengths, &bits, a, b, eq.clone()), variables, &mut source);
+            }
         }
     }
 }

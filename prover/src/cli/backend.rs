@@ -1,5 +1,7 @@
 //! Decides which backend proves: what `--backend` asks for, of what this machine has.
 
+use super::{gib, memory_bytes};
+use crate::cost::Cost;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use zkllm_kernels::Cpu;
@@ -121,6 +123,27 @@ fn tested<D: Device>(opened: Result<OnDevice<D>, Fault>) -> Result<OnDevice<D>> 
 }
 
 impl Chosen {
+    /// What is free of a GPU's memory, in bytes.
+    pub fn free_bytes(&self) -> Option<u64> {
+        let free = match self {
+            Chosen::Cpu(_) => return None,
+            Chosen::Cuda(cuda) => cuda.device().free_bytes(),
+            Chosen::Wgpu(wgpu) => wgpu.device().free_bytes(),
+        };
+        free.ok().map(|bytes| bytes as u64)
+    }
+
+    /// Why a proof of this cost would not fit the machine, if so.
+    pub fn shortage(&self, cost: &Cost) -> Option<String> {
+        let on_gpu = self.free_bytes();
+        let (host, gpu) = cost.least_bytes(on_gpu.is_some());
+        let short = |wanted: u64, there: Option<u64>, of: &str, has: &str| {
+            let there = there.filter(|&there| there < wanted)?;
+            Some(format!("it takes about {} GiB of {of}'s memory, which has {} {has}", gib(wanted), gib(there)))
+        };
+        short(host, memory_bytes(), "the machine", "in all").or_else(|| short(gpu, on_gpu, "the GPU", "free"))
+    }
+
     /// Its name on the command line.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
 //! Decides `zkllm bench`: every figure of one run, made by one command.
 
-use super::backend::{Options, with_backend};
+use super::backend::{Chosen, Options, with_backend};
 use super::commit::{Settings, commit};
 use super::generate::answer;
-use super::{Prompt, gib, load, memory_bytes, peak_bytes, random, shapes};
+use super::{Prompt, load, peak_bytes, random, shapes};
 use crate::cost::{self, Cost};
 use crate::model::{Model, random_tokens};
 use crate::quantise::{Options as Quantise, uncalibrated};
@@ -35,8 +35,8 @@ pub struct Bench {
 
 impl Bench {
     pub fn run(mut self) -> Result<()> {
-        let (model, options) = self.subject()?;
         let backend = self.backend.open()?;
+        let (model, options) = self.subject(&backend)?;
         let start = Instant::now();
         let (card, columns, secret) = commit(&backend, &model, &options)?;
         let commit_s = start.elapsed().as_secs_f64();
@@ -71,7 +71,7 @@ impl Bench {
     }
 
     /// The model and how to quantise it. Of a shape: random weights, a random prompt, and the ranges that the prompt needs.
-    fn subject(&mut self) -> Result<(Model, Quantise)> {
+    fn subject(&mut self, backend: &Chosen) -> Result<(Model, Quantise)> {
         if let Some(path) = &self.model {
             let model = load(path)?;
             let options = self.settings.options(&model)?;
@@ -92,13 +92,8 @@ impl Bench {
         let card = uncalibrated(&model, &options)?;
         let statement = Statement::new(&card, vec![0; length], length - outputs)?;
         let cost = Cost::of(&session::plan(&card, &statement)?);
-        let wanted = cost.least_bytes();
-        if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
-            bail!(
-                "{shape} with {length} tokens takes about {} GiB of memory, and the machine has {}; take fewer tokens or a smaller shape",
-                gib(wanted),
-                gib(there)
-            );
+        if let Some(why) = backend.shortage(&cost) {
+            bail!("{shape} with {length} tokens does not fit: {why}; take fewer tokens or a smaller shape");
         }
         self.prompt.tokens = random_tokens(&model.shape, 0, length - outputs);
         self.prompt.ignore_end = true;

@@ -1,6 +1,6 @@
 //! Decides `zkllm inspect` and `zkllm cost`.
 
-use super::backend::{Chosen, Options, with_backend};
+use super::backend::{Options, with_backend};
 use super::commit::Settings;
 use super::{MAX_BYTES, hex, random, read_card, shapes};
 use crate::cost::{self, Cost as Costs};
@@ -9,7 +9,6 @@ use crate::{files, session};
 use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
-use zkllm_kernels::device::Device;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::channel::{Ask, Sumcheck};
 use zkllm_verifier::einsum::ProductClaim;
@@ -208,17 +207,23 @@ impl Cost {
         let unit = with_backend!(&backend, backend => cost::measure(backend));
         let cores = rayon::current_num_threads();
         println!("proof        about {} bytes", cost.proof_bytes);
-        println!("memory       about {} MiB, and the lookup tree", cost.memory_bytes >> 20);
+        println!("memory       about {} MiB, and what follows", cost.memory_bytes >> 20);
+        println!("row numbers  about {} MiB, until the tree is done", cost.row_bytes >> 20);
         println!(
             "lookup tree  about {} MiB, {} MiB at least{}",
             cost.tree_bytes >> 20,
             cost.least_tree_bytes() >> 20,
-            match free_bytes(&backend) {
+            match backend.free_bytes() {
                 Some(free) => format!("; the GPU has {} MiB free", free >> 20),
                 None => String::new(),
             }
         );
-        println!("tables       about {} MiB for products, after the tree", cost.table_bytes >> 20);
+        println!(
+            "tables       about {} MiB for products, after the tree; with a GPU {} MiB are on the host too",
+            cost.table_bytes >> 20,
+            cost.host_table_bytes >> 20
+        );
+        backend.shortage(&cost).inspect(|why| println!("not here     {why}"));
         println!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
         println!("products     {}, and {} of small integers", cost.products, cost.small_products);
         println!("additions    {}", cost.additions);
@@ -231,14 +236,5 @@ impl Cost {
         );
         println!("floor        {:.1} s on {cores} cores", cost.floor(&unit, cores));
         Ok(())
-    }
-}
-
-/// What a GPU has free.
-fn free_bytes(backend: &Chosen) -> Option<usize> {
-    match backend {
-        Chosen::Cpu(_) => None,
-        Chosen::Cuda(cuda) => cuda.device().free_bytes().ok(),
-        Chosen::Wgpu(wgpu) => wgpu.device().free_bytes().ok(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::backend::{Chosen, Options, with_backend};
 use super::generate::{answer, columns};
-use super::{MAX_BYTES, Prompt, gib, load, memory_bytes, peak_bytes, read_card, secret_path};
+use super::{MAX_BYTES, Prompt, load, peak_bytes, read_card, secret_path};
 use crate::commit::store::Secret;
 use crate::cost::{self, Cost};
 use crate::files::{self, Readers};
@@ -97,13 +97,8 @@ pub fn receipt(
 ) -> Result<(Vec<u8>, Phases)> {
     let plan = session::plan(card, statement)?;
     let cost = Cost::of(&plan);
-    let wanted = cost.least_bytes();
-    if let Some(there) = memory_bytes().filter(|&there| there < wanted) {
-        eprintln!(
-            "warning: this takes about {} GiB of memory, and the machine has {}; fewer tokens take less",
-            gib(wanted),
-            gib(there)
-        );
+    if let Some(why) = backend.shortage(&cost) {
+        eprintln!("warning: {why}; fewer tokens take less");
     }
     // inference, chunks, tree, products and their operands that are products, opening, check
     let steps = plan.witness_chunks + 6;

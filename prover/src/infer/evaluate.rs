@@ -2,10 +2,11 @@
 
 use super::InferError;
 use super::execute::Executor;
-use super::tensor::{Cells, Ints, Tensor};
+use super::tensor::{Cells, GRAIN, Tensor};
 use rayon::prelude::*;
-use std::ops::Range;
+use std::ops::{AddAssign, Mul, Range};
 use std::sync::Arc;
+use zkllm_kernels::{Integers, each_width};
 use zkllm_verifier::program::{AxisId, ColumnId, Index, ListId, Source, Sum, Term};
 
 /// Values of a sum over a box of axes, row major.
@@ -31,7 +32,7 @@ impl Values {
     }
 
     /// `narrow` or `wide` of every value, which must agree; `None` if a result does not fit 64 bits.
-    pub fn map(self, narrow: impl Fn(i64) -> i64 + Sync, wide: impl Fn(i128) -> i128) -> Option<Vec<i64>> {
+    pub fn map(self, narrow: impl Fn(i64) -> i64 + Sync, wide: impl Fn(i128) -> i128 + Sync) -> Option<Vec<i64>> {
         match self {
             Values::Narrow(mut values) => {
                 values
@@ -39,14 +40,14 @@ impl Values {
                     .for_each(|values| values.iter_mut().for_each(|value| *value = narrow(*value)));
                 Some(values)
             }
-            Values::Wide(values) => values.into_iter().map(|value| i64::try_from(wide(value)).ok()).collect(),
+            Values::Wide(values) => values.into_par_iter().map(|value| i64::try_from(wide(value)).ok()).collect(),
         }
     }
 
     pub fn magnitude(&self) -> u128 {
         match self {
             Values::Narrow(values) => u128::from(super::tensor::magnitude(values)),
-            Values::Wide(values) => values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0),
+            Values::Wide(values) => values.par_iter().map(|value| value.unsigned_abs()).max().unwrap_or(0),
         }
     }
 
@@ -54,7 +55,7 @@ impl Values {
     pub fn into_tensor(self, axes: &[AxisId], ranges: Vec<Range<usize>>) -> Tensor {
         let magnitude = self.magnitude();
         let cells = match self {
-            Values::Narrow(values) => Cells::Ints(Arc::new(Ints::I64(values))),
+            Values::Narrow(values) => Cells::Ints(Arc::new(Integers::I64(values))),
             Values::Wide(values) => Cells::Wide(values),
         };
         Tensor { axes: axes.to_vec(), ranges, cells, magnitude }
@@ -65,8 +66,6 @@ impl Values {
 pub(super) const NARROW: u128 = 1 << 62;
 /// Larger ones are refused.
 pub(super) const WIDE: u128 = 1 << 126;
-/// Values a thread takes at a time.
-const GRAIN: usize = 1 << 14;
 
 /// A prefix sum over the layers below, kept while the layers of a slice go up.
 #[derive(Debug)]
@@ -85,66 +84,106 @@ struct Part {
     slots: Vec<(AxisId, Option<ListId>)>,
 }
 
+/// A sum on a slice, to be read in runs: row major over its axes.
+pub(super) struct Reading {
+    constant: i128,
+    parts: Vec<(Part, Steps)>,
+    count: usize,
+    /// Whether 64 bits hold it, with room for rounding.
+    narrow: bool,
+}
+
+impl Reading {
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The values from `start` on.
+    fn read<V: Number>(&self, start: usize, out: &mut [V]) {
+        out.fill(V::of(self.constant));
+        for (part, steps) in &self.parts {
+            let coefficient = V::of(part.coefficient);
+            match &part.tensor.cells {
+                Cells::Ints(ints) => each_width!(Integers, &**ints, cells => {
+                    steps.gather(start, out, cells, |sum, cell| *sum += coefficient * V::from(cell))
+                }),
+                Cells::Wide(cells) => steps.gather(start, out, cells, |sum, cell| *sum += coefficient * V::of(cell)),
+            }
+        }
+    }
+
+    /// The values from `start` on, and whether 64 bits hold them all.
+    pub fn narrowed(&self, start: usize, out: &mut [i64]) -> bool {
+        if self.narrow {
+            self.read(start, out);
+            return true;
+        }
+        let mut wide = vec![0i128; out.len()];
+        self.read(start, &mut wide);
+        out.iter_mut().zip(&wide).for_each(|(out, wide)| *out = *wide as i64);
+        out.iter().zip(wide).all(|(out, wide)| i128::from(*out) == wide)
+    }
+
+    /// The value at a place.
+    pub fn at(&self, place: usize) -> i128 {
+        let mut value = [0i128];
+        self.read(place, &mut value);
+        value[0]
+    }
+
+    pub fn values(&self) -> Values {
+        fn all<V: Number>(reading: &Reading) -> Vec<V> {
+            let mut values = vec![V::of(0); reading.count];
+            let runs = values.par_chunks_mut(GRAIN).enumerate();
+            runs.for_each(|(run, values)| reading.read(run * GRAIN, values));
+            values
+        }
+        if self.narrow { Values::Narrow(all(self)) } else { Values::Wide(all(self)) }
+    }
+}
+
+/// What sums are made in: 64 bits, or 128.
+trait Number:
+    Copy + Send + Sync + From<u8> + From<i16> + From<u16> + From<i32> + From<i64> + AddAssign + Mul<Output = Self>
+{
+    /// The number, which it holds.
+    fn of(value: i128) -> Self;
+}
+
+impl Number for i64 {
+    fn of(value: i128) -> i64 {
+        value as i64
+    }
+}
+
+impl Number for i128 {
+    fn of(value: i128) -> i128 {
+        value
+    }
+}
+
 impl Executor<'_> {
     /// `sum` over `axes` on the current slice.
     pub(super) fn sum(&mut self, site: &str, sum: &Sum, axes: &[AxisId]) -> Result<Values, InferError> {
+        Ok(self.reading(site, sum, axes)?.values())
+    }
+
+    /// `sum` over `axes` on the current slice, to be read later.
+    pub(super) fn reading(&mut self, site: &str, sum: &Sum, axes: &[AxisId]) -> Result<Reading, InferError> {
         let mut parts = Vec::new();
         for term in &sum.terms {
-            parts.push(self.part(site, term)?);
+            let part = self.part(site, term)?;
+            let steps = Steps::new(self.offsets(site, &part, axes)?);
+            parts.push((part, steps));
         }
-        let bound = parts.iter().try_fold(sum.constant.unsigned_abs(), |bound, part| {
+        let bound = parts.iter().try_fold(sum.constant.unsigned_abs(), |bound, (part, _)| {
             bound.checked_add(part.coefficient.unsigned_abs().checked_mul(part.tensor.magnitude)?)
         });
         let bound = bound
             .filter(|bound| *bound < WIDE)
             .ok_or_else(|| InferError::Overflow { site: site.to_string(), bits: 126 })?;
-        let lengths: Vec<usize> = axes.iter().map(|&axis| self.slice[axis].len()).collect();
-        let count = lengths.iter().product();
-        if bound < NARROW {
-            let mut values = vec![sum.constant as i64; count];
-            for part in &parts {
-                let offsets = self.offsets(site, part, axes)?;
-                match &part.tensor.cells {
-                    Cells::Ints(ints) => match &**ints {
-                        Ints::I16(cells) => gather(&mut values, cells, offsets, |sum, cell| {
-                            *sum += part.coefficient as i64 * i64::from(cell)
-                        }),
-                        Ints::I32(cells) => gather(&mut values, cells, offsets, |sum, cell| {
-                            *sum += part.coefficient as i64 * i64::from(cell)
-                        }),
-                        Ints::I64(cells) => {
-                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell)
-                        }
-                    },
-                    Cells::Wide(cells) => {
-                        gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient as i64 * cell as i64)
-                    }
-                }
-            }
-            Ok(Values::Narrow(values))
-        } else {
-            let mut values = vec![sum.constant; count];
-            for part in &parts {
-                let offsets = self.offsets(site, part, axes)?;
-                match &part.tensor.cells {
-                    Cells::Ints(ints) => match &**ints {
-                        Ints::I16(cells) => {
-                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell))
-                        }
-                        Ints::I32(cells) => {
-                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell))
-                        }
-                        Ints::I64(cells) => {
-                            gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * i128::from(cell))
-                        }
-                    },
-                    Cells::Wide(cells) => {
-                        gather(&mut values, cells, offsets, |sum, cell| *sum += part.coefficient * cell)
-                    }
-                }
-            }
-            Ok(Values::Wide(values))
-        }
+        let count = axes.iter().map(|&axis| self.slice[axis].len()).product();
+        Ok(Reading { constant: sum.constant, parts, count, narrow: bound < NARROW })
     }
 
     fn part(&mut self, site: &str, term: &Term) -> Result<Part, InferError> {
@@ -177,7 +216,7 @@ impl Executor<'_> {
         Tensor {
             axes: vec![0; 2],
             ranges: vec![rows, columns],
-            cells: Cells::Ints(Arc::new(Ints::I16(values))),
+            cells: Cells::Ints(Arc::new(Integers::I16(values))),
             magnitude: 1,
         }
     }
@@ -233,15 +272,11 @@ impl Executor<'_> {
                 .collect()
         }
         let values = match &tensor.cells {
-            Cells::Ints(ints) => match &**ints {
-                Ints::I16(cells) => total(cells, &kept, &summed),
-                Ints::I32(cells) => total(cells, &kept, &summed),
-                Ints::I64(cells) => total(cells, &kept, &summed),
-            },
+            Cells::Ints(ints) => each_width!(Integers, &**ints, cells => total(cells, &kept, &summed)),
             Cells::Wide(cells) => total(cells, &kept, &summed),
         };
         let axes: Vec<AxisId> = index.iter().filter_map(slot).map(|(axis, _)| axis).collect();
-        let largest = values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
+        let largest = values.par_iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
         let values = if largest < NARROW {
             Values::Narrow(values.into_iter().map(|v| v as i64).collect())
         } else {
@@ -286,12 +321,14 @@ impl Executor<'_> {
             let sum = Arc::make_mut(&mut self.prefixes[known].sum);
             sum.magnitude += tensor.magnitude;
             let (Cells::Ints(sums), Cells::Ints(cells)) = (&mut sum.cells, &tensor.cells) else { return None };
-            let Ints::I64(sums) = Arc::make_mut(sums) else { return None };
-            match &**cells {
-                Ints::I16(cells) => gather(sums, cells, offsets, |sum, cell| *sum += i64::from(cell)),
-                Ints::I32(cells) => gather(sums, cells, offsets, |sum, cell| *sum += i64::from(cell)),
-                Ints::I64(cells) => gather(sums, cells, offsets, |sum, cell| *sum = sum.wrapping_add(cell)),
+            let Integers::I64(sums) = Arc::make_mut(sums) else { return None };
+            let steps = Steps::new(offsets);
+            fn add<C: Into<i64>>(sum: &mut i64, cell: C) {
+                *sum = sum.wrapping_add(cell.into());
             }
+            sums.par_chunks_mut(GRAIN).enumerate().for_each(|(run, sums)| {
+                each_width!(Integers, &**cells, cells => steps.gather(run * GRAIN, sums, cells, add));
+            });
         }
         self.prefixes[known].layers = now;
         (self.prefixes[known].sum.magnitude < NARROW).then(|| self.prefixes[known].sum.clone())
@@ -351,42 +388,46 @@ pub(super) fn unsupported(site: &str, what: &'static str) -> InferError {
     InferError::Unsupported { site: site.to_string(), what }
 }
 
-/// `add(values[i], cells[offset of i])` for every index, row major over the lengths of `offsets`.
-fn gather<V: Send, C: Copy + Sync>(
-    values: &mut [V],
-    cells: &[C],
-    mut offsets: Vec<Vec<usize>>,
-    add: impl Fn(&mut V, C) + Sync,
-) {
-    // Short trailing axes become one, so that the inner loop is long.
-    while offsets.len() > 1 && offsets[offsets.len() - 1].len() * offsets[offsets.len() - 2].len() <= 1 << 12 {
-        let (last, before) = (offsets.pop().unwrap_or_default(), offsets.pop().unwrap_or_default());
-        offsets.push(before.iter().flat_map(|outer| last.iter().map(move |inner| outer + inner)).collect());
+/// How far each index of each axis moves in a tensor's cells; short trailing axes are one, so that the inner loop is long.
+struct Steps {
+    outer: Vec<Vec<usize>>,
+    last: Vec<usize>,
+    /// Neighbours along the last axis: 1 apart, 0 apart, or neither.
+    stride: Option<usize>,
+}
+
+impl Steps {
+    fn new(mut outer: Vec<Vec<usize>>) -> Self {
+        while outer.len() > 1 && outer[outer.len() - 1].len() * outer[outer.len() - 2].len() <= 1 << 12 {
+            let (last, before) = (outer.pop().unwrap_or_default(), outer.pop().unwrap_or_default());
+            outer.push(before.iter().flat_map(|outer| last.iter().map(move |inner| outer + inner)).collect());
+        }
+        let last = outer.pop().unwrap_or_else(|| vec![0]);
+        let first = last.first().copied().unwrap_or(0);
+        let apart = |stride: &usize| last.iter().enumerate().all(|(step, offset)| *offset == first + step * stride);
+        Steps { stride: [1, 0].into_iter().find(apart), outer, last }
     }
-    let last = offsets.pop().unwrap_or_else(|| vec![0]);
-    let Some(&first) = last.first() else { return };
-    let contiguous = last.iter().enumerate().all(|(step, offset)| *offset == first + step);
-    let constant = last.iter().all(|offset| *offset == first);
-    let row = |(row, values): (usize, &mut [V])| {
-        let mut rest = row;
-        let mut start = first;
-        for offsets in offsets.iter().rev() {
-            start += offsets[rest % offsets.len()];
-            rest /= offsets.len();
+
+    /// `add(out[i], cells[offset of start + i])` for every `i`.
+    fn gather<V, C: Copy>(&self, start: usize, out: &mut [V], cells: &[C], add: impl Fn(&mut V, C)) {
+        let (mut row, mut column, mut rest) = (start / self.last.len().max(1), start % self.last.len().max(1), out);
+        while !rest.is_empty() {
+            let (run, after) = rest.split_at_mut(rest.len().min(self.last.len() - column));
+            let (mut indices, mut offset) = (row, 0);
+            for offsets in self.outer.iter().rev() {
+                offset += offsets[indices % offsets.len()];
+                indices /= offsets.len();
+            }
+            let last = &self.last[column..][..run.len()];
+            let first = offset + last[0];
+            match self.stride {
+                Some(1) => {
+                    run.iter_mut().zip(&cells[first..first + last.len()]).for_each(|(out, cell)| add(out, *cell))
+                }
+                Some(_) => run.iter_mut().for_each(|out| add(out, cells[first])),
+                None => run.iter_mut().zip(last).for_each(|(out, step)| add(out, cells[offset + step])),
+            }
+            (row, column, rest) = (row + 1, 0, after);
         }
-        if contiguous {
-            values.iter_mut().zip(&cells[start..start + last.len()]).for_each(|(value, cell)| add(value, *cell));
-        } else if constant {
-            let cell = cells[start];
-            values.iter_mut().for_each(|value| add(value, cell));
-        } else {
-            values.iter_mut().zip(&last).for_each(|(value, offset)| add(value, cells[start + offset - first]));
-        }
-    };
-    if values.len() <= GRAIN {
-        values.chunks_mut(last.len()).enumerate().for_each(row);
-    } else {
-        let rows_each = GRAIN.div_ceil(last.len());
-        values.par_chunks_mut(last.len()).enumerate().with_min_len(rows_each).for_each(row);
     }
 }

@@ -3,10 +3,12 @@
 use super::evaluate::{Prefix, Values, unsupported};
 use super::multiply::Multiply;
 use super::structure::{Structure, local, needed};
-use super::tensor::{Cells, Ints, Tensor};
+use super::tensor::{Cells, GRAIN, Tensor};
 use super::{Columns, InferError};
+use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
+use zkllm_kernels::{Integers, Ints};
 use zkllm_verifier::program::{AxisId, ColumnId, Origin, ProductId, Program, Rotary, Rule};
 
 /// Runs a program in integers.
@@ -68,10 +70,8 @@ impl Executor<'_> {
                     Tensor::shared(&column.axes, ranges, values.clone())
                 }
                 // Made whole at once, by the slices.
-                _ if local[id] || !needed[id] => {
-                    Tensor::shared(&column.axes, vec![0..0; column.axes.len()], Arc::new(Ints::zeros(0)))
-                }
-                _ => Tensor::shared(&column.axes, ranges, Arc::new(Ints::zeros(expected))),
+                _ if local[id] || !needed[id] => Tensor::zeros(&column.axes, vec![0..0; column.axes.len()]),
+                _ => Tensor::zeros(&column.axes, ranges),
             };
             columns.push(Arc::new(tensor));
         }
@@ -100,7 +100,7 @@ impl Executor<'_> {
     }
 
     /// The values of a column, if they are kept.
-    pub fn column(&self, column: ColumnId) -> Option<Arc<Ints>> {
+    pub fn column(&self, column: ColumnId) -> Option<Arc<Integers>> {
         match &self.columns[column].cells {
             Cells::Ints(ints) if !self.local[column] => Some(ints.clone()),
             _ => None,
@@ -180,37 +180,35 @@ impl Executor<'_> {
             }
             Rule::InverseSqrt { constant, of } => {
                 let cells = self.own(*of, axes)?;
-                if cells.iter().any(|&ss| ss <= 0) {
+                if cells.par_iter().any(|&ss| ss <= 0) {
                     return Err(InferError::Divisor { site: name.clone() });
                 }
-                cells.into_iter().map(|ss| (constant / i128::from(ss)).unsigned_abs().isqrt() as i64).collect()
+                cells.into_par_iter().map(|ss| (constant / i128::from(ss)).unsigned_abs().isqrt() as i64).collect()
             }
             Rule::RowMax { of, over, shift } => self.row_max(name, axes, of, *over, *shift)?,
             Rule::Gap { top, of, shift } => {
                 let mut values = floor(self.sum(name, of, axes)?, *shift).ok_or_else(too_wide)?;
                 let last = axes.last().map_or(1, |&axis| self.slice[axis].len());
                 let tops = self.own(*top, &axes[..axes.len() - 1])?;
-                for (row, top) in values.chunks_mut(last.max(1)).zip(tops) {
-                    row.iter_mut().for_each(|value| *value = top - *value);
-                }
+                let rows = values.par_chunks_mut(last.max(1)).zip(tops).with_min_len(GRAIN.div_ceil(last.max(1)));
+                rows.for_each(|(row, top)| row.iter_mut().for_each(|value| *value = top - *value));
                 values
             }
             Rule::Output { table, of, output } => {
-                let rows = self.sum(name, of, axes)?;
-                let column =
-                    &self.tables[*table].get(*output).ok_or_else(|| unsupported(name, "its table lacks an output"))?;
-                let value = |place: usize| {
-                    let row = rows.get(place);
-                    let known = usize::try_from(row).ok().and_then(|row| column.get(row).copied());
-                    let outside = || self.outside(name, axes, place, row - of.constant);
-                    match known {
-                        Some(value) => Ok(value),
-                        // Pairs that do not exist.
-                        None if program.columns[id].causal && self.acausal(axes, place) => Ok(0),
-                        None => Err(outside()),
-                    }
+                let rows = self.reading(name, of, axes)?;
+                let outputs =
+                    self.tables[*table].get(*output).ok_or_else(|| unsupported(name, "its table lacks an output"))?;
+                // Pairs that do not exist have no value.
+                let known = |place: usize, values: &mut [i64]| {
+                    rows.narrowed(place, values);
+                    let missing = values.iter_mut().enumerate().find_map(|(at, value)| {
+                        let output = usize::try_from(*value).ok().and_then(|row| outputs.get(row));
+                        *value = output.copied().unwrap_or(0);
+                        (output.is_none() && !(column.causal && self.acausal(axes, place + at))).then_some(place + at)
+                    });
+                    missing.map_or(Ok(()), |place| Err(self.outside(name, axes, place, rows.at(place) - of.constant)))
                 };
-                (0..rows.len()).map(value).collect::<Result<Vec<_>, _>>()?
+                by_runs(rows.len(), known)?
             }
             Rule::Divide { numerator, denominator } => {
                 let numerator = self.sum(name, numerator, axes)?;
@@ -228,19 +226,19 @@ impl Executor<'_> {
                     };
                     i64::try_from(quotient).map_err(|_| too_wide())
                 };
-                (0..numerator.len()).map(divide).collect::<Result<Vec<_>, _>>()?
+                by_runs(numerator.len(), |place, values| {
+                    values.iter_mut().enumerate().try_for_each(|(at, value)| divide(place + at).map(|it| *value = it))
+                })?
             }
         };
         if column.causal {
-            let (t, u) = (&self.slice[axes[axes.len() - 2]], &self.slice[axes[axes.len() - 1]]);
-            for (row, values) in values.chunks_mut(u.len().max(1)).enumerate() {
-                let exist = (t.start + row % t.len() + 1).saturating_sub(u.start).min(values.len());
-                values[exist..].fill(0);
-            }
+            let length = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
+            let rows = values.par_chunks_mut(length).enumerate();
+            rows.for_each(|(row, values)| values[self.existing(axes, row * length)..].fill(0));
         }
         let ranges: Vec<_> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
         if self.local[id] {
-            self.columns[id] = Arc::new(Tensor::shared(axes, ranges, Arc::new(Ints::narrowed(values))));
+            self.columns[id] = Arc::new(Tensor::shared(axes, ranges, Arc::new(Integers::narrowed(values))));
         } else {
             Arc::make_mut(&mut self.columns[id]).write(&ranges, &values);
         }
@@ -269,33 +267,44 @@ impl Executor<'_> {
             });
             values[..exist].iter().max().copied().unwrap_or(0)
         };
-        Ok(values.chunks(count).enumerate().map(top).collect())
+        Ok(values.par_chunks(count).enumerate().map(top).collect())
     }
 
     /// A column's own cells on the current slice.
     fn own(&mut self, column: ColumnId, axes: &[AxisId]) -> Result<Vec<i64>, InferError> {
         let sum = zkllm_verifier::program::Sum::of(1, column, &self.columns[column].axes.clone());
         let values = self.sum("", &sum, axes)?;
-        Ok((0..values.len()).map(|index| values.get(index) as i64).collect())
+        Ok((0..values.len()).into_par_iter().map(|index| values.get(index) as i64).collect())
     }
 
     fn observe(&mut self, column: ColumnId, values: &Values) {
-        let ends = match values {
-            Values::Narrow(values) => {
-                values.iter().min().zip(values.iter().max()).map(|(a, b)| (i128::from(*a), i128::from(*b)))
-            }
-            Values::Wide(values) => values.iter().min().zip(values.iter().max()).map(|(a, b)| (*a, *b)),
-        };
-        if let Some((least, greatest)) = ends {
-            let known = self.digits[column].get_or_insert((least, greatest));
-            *known = (known.0.min(least), known.1.max(greatest));
+        if values.len() == 0 {
+            return;
         }
+        let (least, greatest) = match values {
+            Values::Narrow(values) => {
+                let (least, greatest) = Ints::I64(values).range();
+                (least.into(), greatest.into())
+            }
+            Values::Wide(values) => {
+                let ends = values.par_iter().map(|&value| (value, value));
+                ends.reduce(|| (values[0], values[0]), |a, b| (a.0.min(b.0), a.1.max(b.1)))
+            }
+        };
+        let known = self.digits[column].get_or_insert((least, greatest));
+        *known = (known.0.min(least), known.1.max(greatest));
     }
 
     /// Whether the place of a causal tensor on the current slice has `u > t`.
-    pub(super) fn acausal(&self, axes: &[AxisId], place: usize) -> bool {
+    fn acausal(&self, axes: &[AxisId], place: usize) -> bool {
+        let length = self.slice[axes[axes.len() - 1]].len();
+        place % length >= self.existing(axes, place / length * length)
+    }
+
+    /// How many of the row of pairs that begins at a place exist.
+    pub(super) fn existing(&self, axes: &[AxisId], place: usize) -> usize {
         let (t, u) = (&self.slice[axes[axes.len() - 2]], &self.slice[axes[axes.len() - 1]]);
-        u.start + place % u.len() > t.start + place / u.len() % t.len()
+        (t.start + place / u.len().max(1) % t.len().max(1) + 1).saturating_sub(u.start).min(u.len())
     }
 
     /// Layer and position of a place of a tensor on the current slice.
@@ -323,6 +332,17 @@ impl Executor<'_> {
         let needed_bits = 129 - (if value < 0 { !value } else { value }).leading_zeros();
         InferError::OutOfRange { site: site.to_string(), layer, position, needed_bits }
     }
+}
+
+/// `count` values, made in runs by `make(first place, run)`.
+fn by_runs(
+    count: usize,
+    make: impl Fn(usize, &mut [i64]) -> Result<(), InferError> + Sync,
+) -> Result<Vec<i64>, InferError> {
+    let mut values = vec![0; count];
+    let runs = values.par_chunks_mut(GRAIN).enumerate();
+    runs.try_for_each(|(run, values)| make(run * GRAIN, values))?;
+    Ok(values)
 }
 
 fn floor(values: Values, shift: u32) -> Option<Vec<i64>> {

@@ -1,9 +1,9 @@
 //! Decides the value of any sum, product, lookup or zero statement at one index, by the definitions alone: slow,
 //! without a cache, and without assuming that the columns agree with each other. Spec: program.
 
-use super::Ints;
 use ark_ff::{AdditiveGroup, Field};
 use std::sync::Arc;
+use zkllm_kernels::Integers;
 use zkllm_verifier::Fr;
 use zkllm_verifier::arith::tables;
 use zkllm_verifier::program::{
@@ -16,13 +16,13 @@ pub trait Cells {
     fn cell(&self, column: ColumnId, offset: usize) -> Fr;
 }
 
-impl Cells for [Arc<Ints>] {
+impl Cells for [Arc<Integers>] {
     fn cell(&self, column: ColumnId, offset: usize) -> Fr {
         Fr::from(self[column].get(offset))
     }
 }
 
-impl Cells for [Ints] {
+impl Cells for [Integers] {
     fn cell(&self, column: ColumnId, offset: usize) -> Fr {
         Fr::from(self[column].get(offset))
     }

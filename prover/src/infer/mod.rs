@@ -18,16 +18,17 @@ mod tests;
 pub use execute::Executor;
 pub use generate::{generate, logits};
 pub use multiply::{Multiply, multiply_on};
-pub use tensor::Ints;
 pub use trace::{Trace, trace, trace_by};
+pub(crate) use trace::{direct, held};
 
 use std::sync::Arc;
+use zkllm_kernels::Integers;
 use zkllm_verifier::Refusal;
 
 /// The model's columns by name, as integers in the order of the program's axes.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
-    columns: Vec<(String, Arc<Ints>)>,
+    columns: Vec<(String, Arc<Integers>)>,
 }
 
 impl Columns {
@@ -37,17 +38,17 @@ impl Columns {
     }
 
     /// Adds a column.
-    pub fn insert(&mut self, name: &str, values: Ints) {
+    pub fn insert(&mut self, name: &str, values: Integers) {
         self.columns.push((name.to_string(), Arc::new(values)));
     }
 
     /// The column of that name.
-    pub fn column(&self, name: &str) -> Option<&Arc<Ints>> {
+    pub fn column(&self, name: &str) -> Option<&Arc<Integers>> {
         self.columns.iter().find(|(own, _)| own == name).map(|(_, values)| values)
     }
 
     /// All columns.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Ints>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Integers>)> {
         self.columns.iter().map(|(name, values)| (name.as_str(), values))
     }
 }

@@ -3,11 +3,11 @@
 use super::InferError;
 use super::evaluate::{NARROW, Values, WIDE, unsupported};
 use super::execute::Executor;
-use super::tensor::{Ints, Tensor};
+use super::tensor::{Cells, GRAIN, Tensor};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use zkllm_kernels::{Backend, Cpu, Overflow, Rows};
+use zkllm_kernels::{Backend, Cpu, Integers, Overflow, Rows};
 use zkllm_verifier::arith::tables;
 use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, Rotary, Source};
 
@@ -42,7 +42,7 @@ pub(super) fn is_large(left: &[i32], right: Rows<'_>, depth: usize) -> bool {
 /// A factor laid out as `[batch][row][depth]`.
 enum Matrix {
     /// 64 bits suffice; the range of the values that are meant.
-    Ints(Arc<Ints>, Range<usize>),
+    Ints(Arc<Integers>, Range<usize>),
     Wide(Vec<i128>),
 }
 
@@ -93,8 +93,13 @@ impl Executor<'_> {
         let values = if parts.len() == 1 {
             parts.swap_remove(0)
         } else if parts.iter().all(|part| matches!(part, Values::Narrow(_))) {
-            let narrow = |part: Values| if let Values::Narrow(values) = part { values } else { Vec::new() };
-            Values::Narrow(parts.into_iter().flat_map(narrow).collect())
+            let mut all = Vec::with_capacity(batches * m * n);
+            for part in parts {
+                if let Values::Narrow(values) = part {
+                    all.par_extend(values);
+                }
+            }
+            Values::Narrow(all)
         } else {
             Values::Wide(parts.iter().flat_map(|part| (0..part.len()).map(|index| part.get(index))).collect())
         };
@@ -124,14 +129,14 @@ impl Executor<'_> {
         if let ([term], 0) = (&operand.sum.terms[..], operand.sum.constant)
             && let (1, Source::Column(column)) = (term.coefficient, term.source)
             && let Some(run) = self.run(column, &term.index, axes)
-            && let super::tensor::Cells::Ints(ints) = &self.columns[column].cells
+            && let Cells::Ints(ints) = &self.columns[column].cells
         {
             return Ok(Matrix::Ints(ints.clone(), run));
         }
         Ok(match self.sum(name, &operand.sum, axes)? {
             Values::Narrow(values) => {
                 let all = 0..values.len();
-                Matrix::Ints(Arc::new(Ints::narrowed(values)), all)
+                Matrix::Ints(Arc::new(Integers::narrowed(values)), all)
             }
             Values::Wide(values) => Matrix::Wide(values),
         })
@@ -191,19 +196,33 @@ fn contract(
 ) -> Option<Values> {
     if let (Matrix::Ints(left, from), Matrix::Ints(right, of)) = (left, right) {
         let (l, r) = (from.start + l.0..from.start + l.1, of.start + r.0..of.start + r.1);
-        let copied;
-        let narrow = match &**left {
-            Ints::I16(values) => {
-                copied = values[l.clone()].iter().map(|&value| i32::from(value)).collect::<Vec<_>>();
-                Some(&copied[..])
-            }
-            Ints::I32(values) => Some(&values[l.clone()]),
-            Ints::I64(_) => None,
+        fn copied<T: Copy + Sync, U: From<T> + Send>(values: &[T]) -> Vec<U> {
+            values.par_iter().with_min_len(GRAIN).map(|&value| value.into()).collect()
+        }
+        let wider: Vec<i32> = match &**left {
+            Integers::U8(values) => copied(&values[l.clone()]),
+            Integers::I16(values) => copied(&values[l.clone()]),
+            Integers::U16(values) => copied(&values[l.clone()]),
+            Integers::I32(_) | Integers::I64(_) => Vec::new(),
         };
+        let narrow = match &**left {
+            Integers::I32(values) => Some(&values[l.clone()]),
+            Integers::I64(_) => None,
+            _ => Some(&wider[..]),
+        };
+        let (short, long): (Vec<i16>, Vec<i32>);
         let rows = match &**right {
-            Ints::I16(values) => Some(Rows::I16(&values[r.clone()])),
-            Ints::I32(values) => Some(Rows::I32(&values[r.clone()])),
-            Ints::I64(_) => None,
+            Integers::I16(values) => Some(Rows::I16(&values[r.clone()])),
+            Integers::I32(values) => Some(Rows::I32(&values[r.clone()])),
+            Integers::I64(_) => None,
+            Integers::U8(values) => {
+                short = copied(&values[r.clone()]);
+                Some(Rows::I16(&short))
+            }
+            Integers::U16(values) => {
+                long = copied(&values[r.clone()]);
+                Some(Rows::I32(&long))
+            }
         };
         if let (Some(narrow), Some(rows)) = (narrow, rows)
             && let Ok(values) = multiply(narrow, rows, k)
@@ -211,7 +230,7 @@ fn contract(
             return Some(Values::Narrow(values));
         }
         let wide =
-            |ints: &Ints, range: Range<usize>| range.map(|index| i128::from(ints.get(index))).collect::<Vec<_>>();
+            |ints: &Integers, range: Range<usize>| range.map(|index| i128::from(ints.get(index))).collect::<Vec<_>>();
         return slow(&wide(left, l), &wide(right, r), k);
     }
     let wide = |matrix: &Matrix, (start, end): (usize, usize)| match matrix {
@@ -255,10 +274,9 @@ fn reorder(tensor: Tensor, axes: &[AxisId]) -> Tensor {
             .collect();
         ranges.push(tensor.ranges[axis].clone());
     }
-    use super::tensor::Cells;
     let cells = match &tensor.cells {
         Cells::Ints(ints) => {
-            Cells::Ints(Arc::new(Ints::I64(offsets.into_iter().map(|offset| ints.get(offset)).collect())))
+            Cells::Ints(Arc::new(Integers::I64(offsets.into_par_iter().map(|offset| ints.get(offset)).collect())))
         }
         Cells::Wide(values) => Cells::Wide(offsets.into_iter().map(|offset| values[offset]).collect()),
     };

@@ -1,7 +1,7 @@
 use super::interpret::{exists, lookup_values, zero_value};
 use super::*;
 use crate::quantise::{Tiny, tiny};
-use ark_ff::{AdditiveGroup, PrimeField};
+use ark_ff::AdditiveGroup;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use zkllm_kernels::{Backend, Cpu, Dual, Reference, Rows};
@@ -65,18 +65,16 @@ fn every_lookup_is_in_its_table_and_every_zero_is_zero_by_the_definitions() {
         let (_, _, _, program, trace) = answered(seed as u64, shape);
         for (id, lookup) in program.lookups.iter().enumerate() {
             let outputs = program.tables[lookup.table].outputs();
-            for (index, &row) in trace.lookups[id].iter().enumerate() {
-                if !exists(&program, &lookup.axes, lookup.causal, index) {
-                    continue;
-                }
+            for index in 0..trace.lookups[id].len() {
+                let row = trace.lookups[id].at(index);
+                assert_eq!(row.is_some(), exists(&program, &lookup.axes, lookup.causal, index));
+                let Some(row) = row else { continue };
                 let values = lookup_values(&program, &trace.columns[..], lookup, index);
-                assert!(
-                    Fr::from(row).into_bigint() < Fr::from(1u64 << program.tables[lookup.table].bits()).into_bigint()
-                );
-                assert_eq!(values[0], Fr::from(row), "{} at {index}", lookup.name);
+                assert!(row < 1 << program.tables[lookup.table].bits());
+                assert_eq!(values[0], Fr::from(row as u64), "{} at {index}", lookup.name);
                 assert_eq!(values.len(), outputs.len() + 1);
                 for (value, output) in values[1..].iter().zip(&outputs) {
-                    assert_eq!(*value, Fr::from(output[row as usize]), "{} at {index}", lookup.name);
+                    assert_eq!(*value, Fr::from(output[row]), "{} at {index}", lookup.name);
                 }
             }
         }
@@ -91,19 +89,17 @@ fn every_lookup_is_in_its_table_and_every_zero_is_zero_by_the_definitions() {
 #[test]
 fn multiplicities_count_the_rows() {
     let (_, _, _, program, trace) = answered(7, Tiny::default());
-    let mut counts: Vec<Vec<u32>> = trace.multiplicities.iter().map(|rows| vec![0; rows.len()]).collect();
+    let mut counts: Vec<Vec<u64>> = trace.multiplicities.iter().map(|rows| vec![0; rows.len()]).collect();
     for (lookup, rows) in program.lookups.iter().zip(&trace.lookups) {
-        for (index, &row) in rows.iter().enumerate() {
-            if exists(&program, &lookup.axes, lookup.causal, index) {
-                counts[lookup.table][row as usize] += 1;
-            }
+        for row in (0..rows.len()).filter_map(|index| rows.at(index)) {
+            counts[lookup.table][row] += 1;
         }
     }
     assert_eq!(counts, trace.multiplicities);
     for (id, column) in program.columns.iter().enumerate() {
         assert_eq!(trace.columns[id].len(), program.lengths(&column.axes).iter().product::<usize>(), "{}", column.name);
         if let Origin::Multiplicity(table) = column.origin {
-            assert_eq!(trace.columns[id].to_vec(), counts[table].iter().map(|&m| i64::from(m)).collect::<Vec<_>>());
+            assert_eq!(trace.columns[id].to_vec(), counts[table].iter().map(|&m| m as i64).collect::<Vec<_>>());
         }
     }
 }

@@ -3,22 +3,23 @@
 use super::evaluate::unsupported;
 use super::execute::Executor;
 use super::multiply::Multiply;
-use super::tensor::{Cells, Ints, Tensor};
+use super::tensor::{Cells, GRAIN, Tensor};
 use super::{Columns, InferError};
+use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use zkllm_verifier::program::{AxisId, ColumnId, Lookup, Origin, Program, Table};
+use zkllm_kernels::{Integers, Numbers};
+use zkllm_verifier::program::{AxisId, ColumnId, Index, Lookup, Origin, Program, Source, Sum, Table, Term};
 
 /// A whole inference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// By column: its values, dense over the true lengths of its axes; multiplicities too.
-    pub columns: Vec<Arc<Ints>>,
-    /// By lookup: the row's number, dense over the true lengths of its axes; meaningless where a causal lookup has
-    /// `u > t`.
-    pub lookups: Vec<Vec<u32>>,
+    pub columns: Vec<Arc<Integers>>,
+    /// By lookup: the rows' numbers, dense over the true lengths of its axes.
+    pub lookups: Vec<Numbers>,
     /// By table: how often each row is looked up.
-    pub multiplicities: Vec<Vec<u32>>,
+    pub multiplicities: Vec<Vec<u64>>,
 }
 
 /// Runs `program` with the model's `columns` and checks every statement of it.
@@ -34,15 +35,16 @@ pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) ->
     let mut executor = Executor::new(program.clone(), columns)?;
     executor.multiply = multiply;
     let program = executor.program.clone();
-    let count = |axes: &[AxisId]| program.lengths(axes).into_iter().product::<usize>();
-    let mut rows: Vec<Vec<u32>> = program.lookups.iter().map(|lookup| vec![0; count(&lookup.axes)]).collect();
-    let mut multiplicities: Vec<Vec<u32>> = program.tables.iter().map(|table| vec![0; 1 << table.bits()]).collect();
+    let rows = |lookup: &Lookup| {
+        let ranges = program.lengths(&lookup.axes).into_iter().map(|length| 0..length).collect();
+        held(&program, lookup).is_none().then(|| Tensor::zeros(&lookup.axes, ranges))
+    };
+    let mut rows: Vec<Option<Tensor>> = program.lookups.iter().map(rows).collect();
+    let mut multiplicities: Vec<Vec<u64>> = program.tables.iter().map(|table| vec![0; 1 << table.bits()]).collect();
 
     let layer = executor.structure.layer;
     let layered = |axes: &[AxisId]| layer.is_some_and(|layer| axes.contains(&layer));
-    let last = |values: &[&zkllm_verifier::program::Sum]| {
-        values.iter().map(|sum| executor.structure.segment(&program, sum)).max().unwrap_or(0)
-    };
+    let last = |values: &[&Sum]| values.iter().map(|sum| executor.structure.segment(&program, sum)).max().unwrap_or(0);
     // What has no layers but reads layered columns waits for the next segment.
     let due = |axes: &[AxisId], segment: usize| {
         if executor.structure.segments[segment].layered == layered(axes) { segment } else { segment + 1 }
@@ -70,7 +72,7 @@ pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) ->
         }
         for (id, lookup) in program.lookups.iter().enumerate() {
             if lookups_at[id] == segment {
-                executor.check_lookup(lookup, &mut rows[id], &mut multiplicities[lookup.table])?;
+                executor.check_lookup(lookup, rows[id].as_mut(), &mut multiplicities[lookup.table])?;
             }
         }
         Ok(())
@@ -80,22 +82,48 @@ pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) ->
     for (id, column) in program.columns.iter().enumerate() {
         columns.push(match column.origin {
             Origin::Multiplicity(table) => {
-                Arc::new(Ints::narrowed(multiplicities[table].iter().map(|&m| i64::from(m)).collect()))
+                Arc::new(Integers::narrowed(multiplicities[table].iter().map(|&count| count as i64).collect()))
             }
             _ => take(&executor, id),
         });
     }
-    Ok(Trace { columns, lookups: rows, multiplicities })
+    let numbers = |(lookup, rows): (&Lookup, Option<Tensor>)| {
+        let numbers = match (held(&program, lookup), rows.map(|rows| rows.cells)) {
+            (Some((column, plus)), _) => Numbers::new(columns[column].clone(), plus),
+            (None, Some(Cells::Ints(rows))) => Numbers::new(rows, 0),
+            (None, _) => Numbers::new(Arc::new(Integers::zeros(0)), 0),
+        };
+        match program.lengths(&lookup.axes)[..] {
+            [.., later, earlier] if lookup.causal => numbers.causal([later, earlier]),
+            _ => numbers,
+        }
+    };
+    let lookups = program.lookups.iter().zip(rows).map(numbers).collect();
+    Ok(Trace { columns, lookups, multiplicities })
 }
 
-fn take(executor: &Executor<'_>, column: ColumnId) -> Arc<Ints> {
-    executor.column(column).unwrap_or_else(|| Arc::new(Ints::zeros(0)))
+/// The column that holds the rows' numbers but for a constant, and the constant, where there is one.
+pub(crate) fn held(program: &Program, lookup: &Lookup) -> Option<(ColumnId, i64)> {
+    // What GPUs add to a number: no less than 0, in 32 bits.
+    direct(program, &lookup.axes, lookup.values.first()?).filter(|(_, plus)| u32::try_from(*plus).is_ok())
+}
+
+/// The column over `axes` that a sum is but for a constant, and the constant.
+pub(crate) fn direct(program: &Program, axes: &[AxisId], sum: &Sum) -> Option<(ColumnId, i64)> {
+    let [Term { coefficient: 1, source: Source::Column(column), index }] = &sum.terms[..] else { return None };
+    let own = index.iter().zip(axes).all(|(index, axis)| *index == Index::At(*axis));
+    let plus = i64::try_from(sum.constant).ok()?;
+    (own && program.columns[*column].axes == axes).then_some((*column, plus))
+}
+
+fn take(executor: &Executor<'_>, column: ColumnId) -> Arc<Integers> {
+    executor.column(column).unwrap_or_else(|| Arc::new(Integers::zeros(0)))
 }
 
 impl Executor<'_> {
     fn check_zero(&mut self, zero: &zkllm_verifier::program::Zero) -> Result<(), InferError> {
         let values = self.sum(&zero.name, &zero.sum, &zero.axes)?;
-        match (0..values.len()).find(|&place| values.get(place) != 0) {
+        match (0..values.len()).into_par_iter().find_first(|&place| values.get(place) != 0) {
             None => Ok(()),
             Some(place) => {
                 let (layer, position) = self.place(&zero.axes, place);
@@ -118,45 +146,75 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Every value on the current slice is a row of the table; its number goes to `rows`.
+    /// Every value on the current slice is a row of the table, which is counted; its number goes to `rows` unless a column
+    /// holds it.
     fn check_lookup(
         &mut self,
         lookup: &Lookup,
-        rows: &mut [u32],
-        multiplicities: &mut [u32],
+        rows: Option<&mut Tensor>,
+        multiplicities: &mut [u64],
     ) -> Result<(), InferError> {
-        let axes = &lookup.axes;
-        let Some(number) = lookup.values.first() else { return Ok(()) };
-        let inputs = self.sum(&lookup.name, number, axes)?;
-        let mut outputs = Vec::new();
-        for output in &lookup.values[1..] {
-            outputs.push(self.sum(&lookup.name, output, axes)?);
+        let (axes, name) = (&lookup.axes, &lookup.name);
+        let mut values = Vec::new();
+        for value in &lookup.values {
+            values.push(self.reading(name, value, axes)?);
         }
-        let size = multiplicities.len() as i128;
-        let mut numbers = vec![0u32; inputs.len()];
-        for (place, number) in numbers.iter_mut().enumerate() {
-            if lookup.causal && self.acausal(axes, place) {
-                continue;
-            }
-            let row = inputs.get(place);
-            if !(0..size).contains(&row) {
-                return Err(self.misses(lookup, place, row));
-            }
-            let row = row as usize;
-            let holds = outputs
-                .iter()
-                .zip(&self.tables[lookup.table])
-                .all(|(values, table)| values.get(place) == i128::from(table[row]));
-            if !holds || outputs.len() != self.tables[lookup.table].len() {
-                let (layer, position) = self.place(axes, place);
-                return Err(InferError::Contradiction { site: lookup.name.clone(), layer, position });
-            }
-            *number = row as u32;
-            multiplicities[row] += 1;
+        let [number, outputs @ ..] = &values[..] else { return Ok(()) };
+        let (count, size) = (number.len(), multiplicities.len());
+        let columns = &self.tables[lookup.table];
+        if columns.len() != outputs.len() {
+            return Err(unsupported(name, "its table has another number of outputs"));
         }
-        let full: Vec<Range<usize>> = self.program.lengths(axes).into_iter().map(|length| 0..length).collect();
-        let ranges: Vec<Range<usize>> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
-        scatter(&full, &ranges, rows, &numbers);
+        // Whole rows, of which only the first so many exist if they are of pairs.
+        let length = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
+        let run = GRAIN.next_multiple_of(length);
+        // As few tasks as keep all threads busy: each counts on its own.
+        let each = count.div_ceil(rayon::current_num_threads()).max(4 * size).next_multiple_of(run);
+        let mut numbers = vec![0i64; count];
+        let task = |(task, numbers): (usize, &mut [i64])| {
+            let (mut counts, mut found) = (vec![0u32; size], vec![0; run]);
+            for (at, numbers) in numbers.chunks_mut(run).enumerate() {
+                let start = task * each + at * run;
+                let exact = number.narrowed(start, numbers);
+                let rows = |at: usize| {
+                    start + at..start + at + if lookup.causal { self.existing(axes, start + at) } else { length }
+                };
+                for (row, numbers) in numbers.chunks_mut(length).enumerate() {
+                    let places = rows(row * length);
+                    let (there, missing) = numbers.split_at_mut(places.len());
+                    missing.fill(0);
+                    for (place, &mut row) in places.zip(there) {
+                        let held = exact || number.at(place) == i128::from(row);
+                        let counted = usize::try_from(row).ok().filter(|_| held).and_then(|row| counts.get_mut(row));
+                        *counted.ok_or_else(|| self.misses(lookup, place, number.at(place)))? += 1;
+                    }
+                }
+                for (output, column) in outputs.iter().zip(columns) {
+                    let found = &mut found[..numbers.len()];
+                    let exact = output.narrowed(start, found);
+                    for (row, found) in found.chunks(length).enumerate() {
+                        for (place, value) in rows(row * length).zip(found) {
+                            let held = exact || output.at(place) == i128::from(*value);
+                            if !held || *value != column[numbers[place - start] as usize] {
+                                let (layer, position) = self.place(axes, place);
+                                return Err(InferError::Contradiction { site: name.clone(), layer, position });
+                            }
+                        }
+                    }
+                }
+            }
+            Ok(counts)
+        };
+        let tasks = numbers.par_chunks_mut(each).enumerate().map(task);
+        let counts = tasks.collect::<Result<Vec<_>, InferError>>()?;
+        let total = |(row, total): (usize, &mut u64)| {
+            *total += counts.iter().map(|counts| u64::from(counts[row])).sum::<u64>();
+        };
+        multiplicities.par_iter_mut().with_min_len(1 << 12).enumerate().for_each(total);
+        if let Some(rows) = rows {
+            let ranges: Vec<Range<usize>> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
+            rows.write(&ranges, &numbers);
+        }
         Ok(())
     }
 
@@ -185,22 +243,5 @@ impl Executor<'_> {
         };
         let needed_bits = needed_bits + below - u32::from(!signed && value >= 0);
         InferError::OutOfRange { site, layer, position, needed_bits }
-    }
-}
-
-/// Copies a box into the whole.
-fn scatter(full: &[Range<usize>], ranges: &[Range<usize>], whole: &mut [u32], values: &[u32]) {
-    let shell =
-        Tensor { axes: vec![0; full.len()], ranges: full.to_vec(), cells: Cells::Wide(Vec::new()), magnitude: 0 };
-    let strides = shell.strides();
-    let row_length = ranges.last().map_or(1, Range::len).max(1);
-    for (row, values) in values.chunks(row_length).enumerate() {
-        let mut rest = row;
-        let mut start = ranges.last().map_or(0, |range| range.start);
-        for axis in (0..ranges.len().saturating_sub(1)).rev() {
-            start += (ranges[axis].start + rest % ranges[axis].len()) * strides[axis];
-            rest /= ranges[axis].len();
-        }
-        whole[start..start + values.len()].copy_from_slice(values);
     }
 }

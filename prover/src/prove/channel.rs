@@ -39,7 +39,7 @@ pub struct Prover<'a, B: Backend> {
     secrets: Secrets,
     committed: Vec<Committed>,
     tree: Option<B::Tree>,
-    products: Vec<(ProductClaim, Tables)>,
+    products: Vec<(ProductClaim, Tables<'a>)>,
     running: Running<'a, B>,
     values: Vec<Fr>,
     mistakes: Vec<&'static str>,
@@ -173,7 +173,11 @@ impl<'a, B: Backend> Prover<'a, B> {
                 self.advance(of, &point.iter().rev().copied().collect::<Vec<_>>());
                 self.end()
             }
-            Ask::Products(claims) => claims.iter().map(|claim| self.product(claim)).collect(),
+            Ask::Products(claims) => {
+                // All levels are read; their memory is needed.
+                self.tree = None;
+                claims.iter().map(|claim| self.product(claim)).collect()
+            }
             Ask::Opened { mu, point } => vec![self.opened(mu, point)],
             Ask::Gates { gates, zeros } => {
                 let secrets = &self.secrets;
@@ -211,7 +215,6 @@ impl<'a, B: Backend> Prover<'a, B> {
                 None => Running::None,
             },
             Sumcheck::Products(claims) => {
-                self.tree = None;
                 (self.progress)("products");
                 Running::Products(claims.iter().map(|claim| self.factors(claim)).collect())
             }

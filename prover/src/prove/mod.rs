@@ -19,7 +19,7 @@ use crate::commit::{Commitments, setup::Generators};
 use ark_bls12_381::Fr;
 use blinding::Blinding;
 use std::sync::Arc;
-use zkllm_kernels::{Backend, Ints};
+use zkllm_kernels::{Backend, Ints, Numbers};
 use zkllm_verifier::card::Card;
 use zkllm_verifier::drive::{drive, transcript};
 use zkllm_verifier::plan::Plan;
@@ -38,8 +38,8 @@ pub struct Witness<'a> {
 /// What a lookup looks up.
 #[derive(Clone)]
 pub enum Leaves {
-    /// Row numbers, all in the table.
-    Rows(Vec<u32>),
+    /// Row numbers, all in the table; causal if the lookup is.
+    Rows(Numbers),
     /// Tuples that need not be in the table, with the numerator of each, none where the lookup has no such index: the business
     /// of cheating provers, who look up what is not there, do not count it, and fill the padding.
     Tuples(Vec<(Option<Fr>, [Fr; 3])>),

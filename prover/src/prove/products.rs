@@ -4,39 +4,39 @@ use ark_bls12_381::Fr;
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 use std::iter::zip;
-use zkllm_kernels::{Backend, Ints};
+use zkllm_kernels::{Backend, Factor, Ints};
 use zkllm_verifier::arith::mle;
 use zkllm_verifier::einsum::{ProductClaim, rotary_weights, shared_axes};
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{AxisId, Index, Operand, Product, ProductId, ProductKind, Program, Source, Sum};
 
 /// The two tables of a product's sumcheck, over the true lengths of `axes`.
-pub struct Tables {
+pub struct Tables<'a> {
     /// The shared axes.
     pub axes: Vec<AxisId>,
     /// Points of the eq factors, for each axis.
     pub eq: Vec<Option<Vec<Fr>>>,
     /// The left table; the public one of a rotary embedding.
-    pub left: Vec<Fr>,
+    pub left: Factor<'a>,
     /// The right table; none where both operands are the same.
-    pub right: Option<Vec<Fr>>,
+    pub right: Option<Factor<'a>>,
 }
 
 /// Columns, read by products.
-pub struct Reader<'a, B> {
-    backend: &'a B,
-    program: &'a Program,
-    columns: &'a [Ints<'a>],
+pub struct Reader<'r, 'a, B> {
+    backend: &'r B,
+    program: &'r Program,
+    columns: &'r [Ints<'a>],
 }
 
-impl<'a, B: Backend> Reader<'a, B> {
+impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
     /// Reads `columns`.
-    pub fn new(backend: &'a B, plan: &'a Plan, columns: &'a [Ints<'a>]) -> Self {
+    pub fn new(backend: &'r B, plan: &'r Plan, columns: &'r [Ints<'a>]) -> Self {
         Self { backend, program: &plan.program, columns }
     }
 
     /// The tables of a claim.
-    pub fn tables(&self, claim: &ProductClaim) -> Tables {
+    pub fn tables(&self, claim: &ProductClaim) -> Tables<'a> {
         let product = &self.program.products[claim.product];
         let axes = shared_axes(product);
         let left = self.contracted(&product.left, claim, product, &axes);
@@ -45,12 +45,12 @@ impl<'a, B: Backend> Reader<'a, B> {
         let (left, right) = match &product.kind {
             ProductKind::Einsum(right) if *right == product.left => (left, None),
             ProductKind::Einsum(right) => (left, Some(self.contracted(right, claim, product, &axes))),
-            ProductKind::Scores(right) => (left, Some(self.keys(right, claim, product, &axes))),
+            ProductKind::Scores(right) => (left, Some(Factor::Field(self.keys(right, claim, product, &axes)))),
             ProductKind::Rotary(rotary) => {
                 let [time, half, pair] =
                     [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
                 eq.fill(None);
-                (rotary_weights(self.program, rotary, time, half, pair), Some(left))
+                (Factor::Field(rotary_weights(self.program, rotary, time, half, pair)), Some(left))
             }
         };
         Tables { axes, eq, left, right }
@@ -58,11 +58,21 @@ impl<'a, B: Backend> Reader<'a, B> {
 
     /// The value of the claim that `tables` belong to.
     pub fn value(&self, tables: &Tables) -> Fr {
-        let mut sums: Vec<Fr> = match &tables.right {
-            Some(right) => tables.left.par_iter().zip(right).map(|(a, b)| *a * b).collect(),
-            None => tables.left.par_iter().map(|a| *a * a).collect(),
+        let of = |factor: &Factor, at: usize| match factor {
+            Factor::Ints(values) => Fr::from(values.at(at)),
+            Factor::Field(values) => values[at],
         };
-        for (&axis, eq) in zip(&tables.axes, &tables.eq).rev() {
+        let (left, right) = (&tables.left, tables.right.as_ref().unwrap_or(&tables.left));
+        // Along the last axis first, without a table of all products.
+        let inner = tables.axes.last().map_or(1, |&axis| self.length(axis)).max(1);
+        let last = tables.eq.last().and_then(Option::as_ref).map(|point| mle::eq_table(point, inner));
+        let row = |row: usize| -> Fr {
+            let product = |at: usize| of(left, row * inner + at) * of(right, row * inner + at);
+            let weighted = |at: usize| last.as_ref().map_or_else(|| product(at), |last| last[at] * product(at));
+            (0..inner).map(weighted).sum()
+        };
+        let mut sums: Vec<Fr> = (0..left.len() / inner).into_par_iter().map(row).collect();
+        for (&axis, eq) in zip(&tables.axes, &tables.eq).rev().skip(1) {
             let length = self.program.axes[axis].length;
             let weights = eq.as_ref().map(|point| mle::eq_table(point, length));
             sums = sums
@@ -77,12 +87,15 @@ impl<'a, B: Backend> Reader<'a, B> {
     }
 
     /// The operand, contracted over all axes but `shared` with the claim's eq weights, in the order of `shared`.
-    fn contracted(&self, operand: &Operand, claim: &ProductClaim, product: &Product, shared: &[AxisId]) -> Vec<Fr> {
+    fn contracted(&self, operand: &Operand, claim: &ProductClaim, product: &Product, shared: &[AxisId]) -> Factor<'a> {
         let weights = |axis: AxisId| {
             (!shared.contains(&axis))
                 .then(|| mle::eq_table(claim.point(product, axis).unwrap_or(&[]), self.length(axis)))
         };
-        self.contract(operand, weights, shared)
+        match self.column(operand) {
+            Some(values) if operand.axes == shared => Factor::Ints(values),
+            _ => Factor::Field(self.contract(operand, weights, shared)),
+        }
     }
 
     /// Keys: `t -> sum_{u <= t} eq(upsilon, u) key[u]`.
@@ -144,6 +157,7 @@ impl<'a, B: Backend> Reader<'a, B> {
         let strides: Vec<usize> = to.iter().map(|axis| stride(self.program, from, *axis)).collect();
         let lengths = self.program.lengths(to);
         (0..table.len())
+            .into_par_iter()
             .map(|at| table[zip(unravel(at, &lengths), &strides).map(|(index, stride)| index * stride).sum::<usize>()])
             .collect()
     }

@@ -5,7 +5,7 @@ use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
 use std::sync::Arc;
-use zkllm_kernels::{Block, Denominators, NO_ROW, Numerators};
+use zkllm_kernels::{Block, Denominators, Numbers, Numerators};
 use zkllm_verifier::plan::{BlockKind, Plan};
 use zkllm_verifier::tlookup::Challenges;
 
@@ -21,15 +21,10 @@ pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) ->
                 let lookup = &program.lookups[id];
                 let lengths = program.lengths(&lookup.axes);
                 let bits = lookup.axes.iter().map(|&axis| program.axes[axis].bits).collect();
-                let leaves = std::mem::replace(&mut witness.leaves[id], Leaves::Rows(Vec::new()));
+                let leaves = std::mem::replace(&mut witness.leaves[id], Leaves::Rows(Numbers::from_iter([])));
                 let table = tables[lookup.table].clone();
                 let (numerators, denominators) = match leaves {
-                    Leaves::Rows(mut rows) => {
-                        if lookup.causal {
-                            mask(&mut rows, lengths[lengths.len() - 1]);
-                        }
-                        (Numerators::One, Denominators::Rows { rows, table })
-                    }
+                    Leaves::Rows(rows) => (Numerators::One, Denominators::Rows { rows, table }),
                     Leaves::Tuples(tuples) => {
                         // n / d where there is an index, else 0 / (1 + what the padding holds).
                         let (base, powers) = (challenges.base(lookup.table), challenges.powers());
@@ -57,12 +52,6 @@ pub fn blocks(plan: &Plan, witness: &mut Witness<'_>, challenges: Challenges) ->
             }
         })
         .collect()
-}
-
-/// Leaves over pairs `(t, u)` of a square of `side`: 0/1 for `u > t`.
-fn mask(rows: &mut [u32], side: usize) {
-    let rows = rows.par_chunks_mut(side).enumerate();
-    rows.for_each(|(t, row)| row[t % side + 1..].fill(NO_ROW));
 }
 
 /// `alpha + row + beta out + beta^2 out2 + beta^3 tag` for every row of a table.

@@ -1,9 +1,10 @@
 //! Decides the integer weights: norm gains and the score's scale folded in, scaled by a power of two, rounded to nearest.
 
 use super::QuantiseError;
-use crate::infer::{Columns, Ints};
+use crate::infer::Columns;
 use crate::model::{Kind, Model};
 use rayon::prelude::*;
+use zkllm_kernels::Integers;
 use zkllm_verifier::card::Card;
 
 /// The columns of the model, in the order of the program's axes.
@@ -46,7 +47,7 @@ fn column(
     kinds: &[Kind],
     fraction: u32,
     factor: f64,
-) -> Result<Ints, QuantiseError> {
+) -> Result<Integers, QuantiseError> {
     let layers = if kinds[0].per_layer() { model.shape.layers } else { 1 };
     let scale = 2f64.powi(fraction as i32) * factor;
     let mut narrow: Vec<i16> = Vec::new();
@@ -60,16 +61,16 @@ fn column(
             (f64::from(value) * gain * scale).round()
         };
         let rounded: Vec<f64> = values.par_iter().enumerate().map(rounded).collect();
-        if let Some(&value) = rounded.iter().find(|value| value.abs() > f64::from(i32::MAX)) {
+        if let Some(&value) = rounded.par_iter().find_first(|value| value.abs() > f64::from(i32::MAX)) {
             return Err(QuantiseError::Weight { column: name, layer, value: value / scale });
         }
-        if wide.is_none() && rounded.iter().any(|value| value.abs() > f64::from(i16::MAX)) {
-            wide = Some(narrow.drain(..).map(i32::from).collect());
+        if wide.is_none() && rounded.par_iter().any(|value| value.abs() > f64::from(i16::MAX)) {
+            wide = Some(std::mem::take(&mut narrow).into_iter().map(i32::from).collect());
         }
         match &mut wide {
-            Some(wide) => wide.extend(rounded.iter().map(|&value| value as i32)),
-            None => narrow.extend(rounded.iter().map(|&value| value as i16)),
+            Some(wide) => wide.par_extend(rounded.par_iter().map(|&value| value as i32)),
+            None => narrow.par_extend(rounded.par_iter().map(|&value| value as i16)),
         }
     }
-    Ok(wide.map_or(Ints::I16(narrow), Ints::I32))
+    Ok(wide.map_or(Integers::I16(narrow), Integers::I32))
 }

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
+use zkllm_kernels::Integers;
 use zkllm_prover::infer::interpret::{exists, lookup_values};
-use zkllm_prover::infer::{self, Columns, Executor, InferError, Ints, Trace};
+use zkllm_prover::infer::{self, Columns, Executor, InferError, Trace};
 use zkllm_prover::quantise::Tiny;
 use zkllm_verifier::Fr;
 use zkllm_verifier::card::{Card, Precision};
@@ -80,7 +81,7 @@ pub fn model(folder: &Path, card: &Card, columns: &Columns, statement: &Statemen
         .iter()
         .map(|row| (1..row.len()).fold(0, |best, at| if row[at] > row[best] { at } else { best }))
         .collect();
-    let logits = digest(&Ints::I64(logits.concat()));
+    let logits = digest(&Integers::I64(logits.concat()));
     let _ = write!(expected, "\n  }},\n  \"logits_sha3\": \"{logits}\",\n  \"next_tokens\": {}\n}}\n", json!(next));
     write(&folder.join("expected.json"), expected)
 }
@@ -134,7 +135,7 @@ pub fn check(folder: &Path) {
     let mut columns = Columns::new();
     for column in program.columns.iter().filter(|column| matches!(column.origin, Origin::Model)) {
         let count = program.lengths(&column.axes).iter().product();
-        columns.insert(&column.name, Ints::narrowed(rest.by_ref().take(count).collect()));
+        columns.insert(&column.name, Integers::narrowed(rest.by_ref().take(count).collect()));
     }
     assert_eq!(rest.next(), None, "{}", folder.display());
     if expected["outcome"] == "no-proof" {
@@ -169,7 +170,7 @@ fn inputs(folder: &Path, card: &Card, columns: &Columns, statement: &Statement) 
 }
 
 /// SHA3-256 of the integers as 64-bit little-endian numbers.
-fn digest(values: &Ints) -> String {
+fn digest(values: &Integers) -> String {
     let mut hash = Sha3_256::new();
     for at in 0..values.len() {
         hash.update(values.get(at).to_le_bytes());

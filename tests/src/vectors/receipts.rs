@@ -9,15 +9,13 @@ use serde_json::{Value, json};
 use sha3::{Digest, Sha3_256};
 use std::io;
 use std::path::Path;
-use zkllm_kernels::{Backend, Cpu};
+use zkllm_kernels::{Backend, Cpu, Integers, Numbers};
 use zkllm_prover::commit::setup::Generators;
 use zkllm_prover::commit::{Commitments, commit_chunk};
-use zkllm_prover::infer::Ints;
 use zkllm_prover::infer::interpret::{lookup_values, zero_value};
 use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::{Leaves, Subject, Witness, attempt, chunks, pieces};
 use zkllm_prover::quantise::{Tiny, tiny};
-use zkllm_prover::session::view;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::channel::Reader;
 use zkllm_verifier::dory::Setup;
@@ -215,7 +213,7 @@ fn false_witnesses(folder: &Path, honest: &Case) -> io::Result<()> {
         let value = cells[column].get(0);
         cells[column].set(0, value + 1);
         let leaves = honest.trace.lookups.iter().cloned().map(Leaves::Rows).collect();
-        let witness = Witness { columns: cells.iter().map(view).collect(), leaves };
+        let witness = Witness { columns: cells.iter().map(Integers::view).collect(), leaves };
         let backend = Cpu;
         let (receipt, ..) =
             attempt(&backend, honest.generators(), &honest.subject(), witness, Blinding::seeded(b"false"), &|_| {});
@@ -405,9 +403,9 @@ pub fn programs(folder: &Path) -> io::Result<()> {
 }
 
 /// The values of a small program: the model's as they come, the others by their rules.
-fn values(program: &Program) -> Vec<Ints> {
-    let mut cells: Vec<Ints> =
-        program.columns.iter().map(|column| Ints::zeros(program.lengths(&column.axes).iter().product())).collect();
+fn values(program: &Program) -> Vec<Integers> {
+    let mut cells: Vec<Integers> =
+        program.columns.iter().map(|column| Integers::zeros(program.lengths(&column.axes).iter().product())).collect();
     for (id, column) in program.columns.iter().enumerate() {
         for at in 0..cells[id].len() {
             let reads = |sum: &Sum| {
@@ -432,7 +430,7 @@ fn values(program: &Program) -> Vec<Ints> {
 }
 
 /// The rows that lookups read, with multiplicities counted into `cells`.
-fn rows(program: &Program, cells: &mut [Ints]) -> Vec<Vec<u32>> {
+fn rows(program: &Program, cells: &mut [Integers]) -> Vec<Numbers> {
     let mut found = Vec::new();
     for lookup in &program.lookups {
         let lengths = program.lengths(&lookup.axes);
@@ -441,7 +439,7 @@ fn rows(program: &Program, cells: &mut [Ints]) -> Vec<Vec<u32>> {
             .iter()
             .position(|column| matches!(column.origin, Origin::Multiplicity(table) if table == lookup.table));
         let multiplicity = multiplicity.expect("a column for every table");
-        let rows: Vec<u32> = (0..lengths.iter().product::<usize>())
+        let rows: Numbers = (0..lengths.iter().product::<usize>())
             .map(|at| {
                 if !exists(program, &lookup.axes, lookup.causal, &unravel(at, &lengths)) {
                     return 0;
@@ -452,7 +450,10 @@ fn rows(program: &Program, cells: &mut [Ints]) -> Vec<Vec<u32>> {
                 row as u32
             })
             .collect();
-        found.push(rows);
+        found.push(match lengths[..] {
+            [.., later, earlier] if lookup.causal => rows.causal([later, earlier]),
+            _ => rows,
+        });
     }
     found
 }
@@ -467,7 +468,7 @@ fn small(folder: &Path, name: &str, program: &Program) -> io::Result<()> {
     let statement = Statement::new(&card, vec![1, 2, 3], 2).expect("a statement");
     let (backend, generators) = (Cpu, Generators::new(2));
     let bases = backend.prepare_bases(&generators.g1[..4]);
-    let views: Vec<_> = cells.iter().map(view).collect();
+    let views: Vec<_> = cells.iter().map(Integers::view).collect();
     let mut blinding = Blinding::seeded(name.as_bytes());
     let mut model = Commitments::default();
     for parts in chunks(&plan, &views).iter().take(plan.model_chunks) {
@@ -476,9 +477,9 @@ fn small(folder: &Path, name: &str, program: &Program) -> io::Result<()> {
         model.chunks.push(chunk);
     }
     let subject = Subject { card: &card, statement: &statement, plan: &plan, model: &model };
-    let prove = |cells: &[Ints], seed: &str| {
+    let prove = |cells: &[Integers], seed: &str| {
         let leaves = rows.iter().cloned().map(Leaves::Rows).collect();
-        let witness = Witness { columns: cells.iter().map(view).collect(), leaves };
+        let witness = Witness { columns: cells.iter().map(Integers::view).collect(), leaves };
         attempt(&backend, generators.clone(), &subject, witness, Blinding::seeded(seed.as_bytes()), &|_| {}).0
     };
     let receipt = prove(&cells, name);

@@ -1,0 +1,356 @@
+//! Decides how small integers are stored: all of a vector in the narrowest width that holds them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+/// Evaluates `$body` with `$x` bound to the slice or vector inside an [`Ints`] or [`Integers`] (`$type`) of any width.
+#[macro_export]
+macro_rules! each_width {
+    ($type:ident, $ints:expr, $x:ident => $body:expr) => {
+        match $ints {
+            $type::U8($x) => $body,
+            $type::I16($x) => $body,
+            $type::U16($x) => $body,
+            $type::I32($x) => $body,
+            $type::I64($x) => $body,
+        }
+    };
+}
+
+/// Integers that a thread is worth its start for.
+const GRAIN: usize = 1 << 16;
+
+/// A borrowed run of small integers.
+#[derive(Clone, Copy, Debug)]
+pub enum Ints<'a> {
+    U8(&'a [u8]),
+    I16(&'a [i16]),
+    U16(&'a [u16]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+}
+
+impl<'a> Ints<'a> {
+    /// Number of integers.
+    pub fn len(&self) -> usize {
+        each_width!(Ints, self, x => x.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The integer at `index`; panics beyond the end.
+    pub fn at(&self, index: usize) -> i64 {
+        #[allow(clippy::unnecessary_cast)] // One of the widths is that of the result.
+        let value = each_width!(Ints, self, x => x[index] as i64);
+        value
+    }
+
+    /// The integers of `range`; panics beyond the end.
+    pub fn slice(&self, range: Range<usize>) -> Ints<'a> {
+        match self {
+            Ints::U8(x) => Ints::U8(&x[range]),
+            Ints::I16(x) => Ints::I16(&x[range]),
+            Ints::U16(x) => Ints::U16(&x[range]),
+            Ints::I32(x) => Ints::I32(&x[range]),
+            Ints::I64(x) => Ints::I64(&x[range]),
+        }
+    }
+
+    /// Least and greatest of them; `(0, 0)` of none.
+    pub fn range(&self) -> (i64, i64) {
+        fn of<T: Copy + Ord + Into<i64> + Sync>(values: &[T]) -> (i64, i64) {
+            let ends = |values: &[T]| {
+                let ends = values.iter().min().zip(values.iter().max());
+                ends.map_or((0, 0), |(least, greatest)| ((*least).into(), (*greatest).into()))
+            };
+            let join = |a: (i64, i64), b: (i64, i64)| (a.0.min(b.0), a.1.max(b.1));
+            values.par_chunks(GRAIN).map(ends).reduce_with(join).unwrap_or((0, 0))
+        }
+        each_width!(Ints, self, x => of(x))
+    }
+}
+
+/// A vector of small integers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Integers {
+    U8(Vec<u8>),
+    I16(Vec<i16>),
+    U16(Vec<u16>),
+    I32(Vec<i32>),
+    I64(Vec<i64>),
+}
+
+impl Integers {
+    /// `count` zeros.
+    pub fn zeros(count: usize) -> Self {
+        Integers::zeros_for(count, (0, 0))
+    }
+
+    /// `count` zeros with room for values from `least` to `greatest`.
+    pub fn zeros_for(count: usize, (least, greatest): (i64, i64)) -> Self {
+        let within = |low: i64, high: i64| low <= least && greatest <= high;
+        if within(0, 0xff) {
+            Integers::U8(vec![0; count])
+        } else if within(-0x8000, 0x7fff) {
+            Integers::I16(vec![0; count])
+        } else if within(0, 0xffff) {
+            Integers::U16(vec![0; count])
+        } else if within(i32::MIN.into(), i32::MAX.into()) {
+            Integers::I32(vec![0; count])
+        } else {
+            Integers::I64(vec![0; count])
+        }
+    }
+
+    /// The values, in the narrowest width.
+    pub fn narrowed(values: Vec<i64>) -> Self {
+        let ends = Ints::I64(&values).range();
+        let mut narrow = Integers::zeros_for(values.len(), ends);
+        if let Integers::I64(_) = narrow {
+            return Integers::I64(values);
+        }
+        narrow.copy(0, &values, ends);
+        narrow
+    }
+
+    /// A borrowed view.
+    pub fn view(&self) -> Ints<'_> {
+        match self {
+            Integers::U8(x) => Ints::U8(x),
+            Integers::I16(x) => Ints::I16(x),
+            Integers::U16(x) => Ints::U16(x),
+            Integers::I32(x) => Ints::I32(x),
+            Integers::I64(x) => Ints::I64(x),
+        }
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.view().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Value `index`; panics beyond the end.
+    pub fn get(&self, index: usize) -> i64 {
+        self.view().at(index)
+    }
+
+    /// Sets value `index`, widening all if it does not fit.
+    pub fn set(&mut self, index: usize, value: i64) {
+        self.copy(index, &[value], (value, value));
+    }
+
+    /// Least and greatest of the values; `(0, 0)` of none.
+    pub fn range(&self) -> (i64, i64) {
+        self.view().range()
+    }
+
+    /// All values.
+    pub fn to_vec(&self) -> Vec<i64> {
+        #[allow(clippy::unnecessary_cast)] // One of the widths is that of the result.
+        let values = each_width!(Integers, self, x => x.iter().map(|&x| x as i64).collect());
+        values
+    }
+
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        each_width!(Integers, self, x => size_of_val(x.as_slice()))
+    }
+
+    /// The values that this width holds.
+    fn room(&self) -> (i64, i64) {
+        match self {
+            Integers::U8(_) => (0, 0xff),
+            Integers::I16(_) => (-0x8000, 0x7fff),
+            Integers::U16(_) => (0, 0xffff),
+            Integers::I32(_) => (i32::MIN.into(), i32::MAX.into()),
+            Integers::I64(_) => (i64::MIN, i64::MAX),
+        }
+    }
+
+    /// Copies `values`, of which `range` bounds all, to the places from `start` on, widening all if they do not fit.
+    pub fn copy(&mut self, start: usize, values: &[i64], range: (i64, i64)) {
+        let room = self.room();
+        if range.0 < room.0 || room.1 < range.1 {
+            let wider = Integers::zeros_for(self.len(), (range.0.min(room.0), range.1.max(room.1)));
+            let narrow = std::mem::replace(self, wider);
+            each_width!(Integers, &narrow, narrow => self.fill(0, narrow));
+        }
+        self.fill(start, values);
+    }
+
+    /// Copies values that fit.
+    #[allow(clippy::unnecessary_cast)] // One of the widths is that of the values.
+    fn fill<T: Copy + Into<i64> + Sync>(&mut self, start: usize, values: &[T]) {
+        each_width!(Integers, self, own => {
+            let places = own[start..start + values.len()].par_chunks_mut(GRAIN).zip(values.par_chunks(GRAIN));
+            places.for_each(|(places, values)| {
+                places.iter_mut().zip(values).for_each(|(place, value)| *place = (*value).into() as _);
+            });
+        });
+    }
+}
+
+/// Numbers of table rows, shared and packed: number `i` is `values[start + i] + plus`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    values: Arc<Integers>,
+    plus: i64,
+    range: Range<usize>,
+    causal: Option<[usize; 2]>,
+}
+
+impl Numbers {
+    /// All of `values`, each with `plus` added.
+    pub fn new(values: Arc<Integers>, plus: i64) -> Self {
+        let range = 0..values.len();
+        Numbers { values, plus, range, causal: None }
+    }
+
+    /// The same as the matrices of `[rows, columns]`, one after the other: where the column is above the row there is no
+    /// number.
+    pub fn causal(self, shape: [usize; 2]) -> Self {
+        Numbers { causal: Some(shape), ..self }
+    }
+
+    /// Whether there may be places without a number.
+    pub fn is_causal(&self) -> bool {
+        self.causal.is_some()
+    }
+
+    /// The numbers of a range of the places.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        assert!(range.end <= self.len(), "places of the numbers");
+        let first = self.range.start;
+        Numbers { range: first + range.start..first + range.end, ..self.clone() }
+    }
+
+    /// How many places there are.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// What is added to each of the values.
+    pub fn plus(&self) -> i64 {
+        self.plus
+    }
+
+    /// The values as they are stored, without what is added.
+    pub fn stored(&self) -> Ints<'_> {
+        self.values.view().slice(self.range.clone())
+    }
+
+    /// Rows and columns of the matrices, and the place in the first of them where the numbers begin; zeros if there are none.
+    pub fn shape(&self) -> [usize; 3] {
+        self.causal.map_or([0; 3], |[rows, columns]| [rows, columns, self.range.start % (rows * columns).max(1)])
+    }
+
+    /// The number at a place: `None` if there is none.
+    pub fn at(&self, place: usize) -> Option<usize> {
+        let mut number = None;
+        self.each(place, 1, 1, |_, found| number = found);
+        number
+    }
+
+    /// Calls `f(k, number)` for `count` places from `from` on, every `step`-th.
+    #[allow(clippy::unnecessary_cast)] // One of the widths is that of the sum.
+    pub fn each(&self, from: usize, step: usize, count: usize, mut f: impl FnMut(usize, Option<usize>)) {
+        if count == 0 {
+            return;
+        }
+        let number = |value: i64| usize::try_from(value + self.plus).unwrap_or(usize::MAX);
+        let stored = self.stored().slice(from..self.len());
+        let Some([rows, columns]) = self.causal else {
+            each_width!(Ints, stored, x => {
+                x.iter().step_by(step).take(count).enumerate().for_each(|(k, x)| f(k, Some(number(*x as i64))));
+            });
+            return;
+        };
+        let place = self.range.start + from;
+        let (mut row, mut column) = (place / columns % rows, place % columns);
+        each_width!(Ints, stored, x => {
+            x.iter().step_by(step).take(count).enumerate().for_each(|(k, x)| {
+                f(k, (column <= row).then(|| number(*x as i64)));
+                column += step;
+                while column >= columns {
+                    column -= columns;
+                    row = if row + 1 == rows { 0 } else { row + 1 };
+                }
+            });
+        });
+    }
+
+    /// Whether all numbers are below `size`.
+    pub fn all_below(&self, size: usize) -> bool {
+        let known = |start: usize| {
+            let mut all = true;
+            self.each(start, 1, GRAIN.min(self.len() - start), |_, row| all &= row.is_none_or(|row| row < size));
+            all
+        };
+        (0..self.len()).into_par_iter().step_by(GRAIN).all(known)
+    }
+}
+
+impl FromIterator<u32> for Numbers {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        Numbers::new(Arc::new(Integers::narrowed(numbers.into_iter().map(i64::from).collect())), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_as_wide_as_they_must_be() {
+        let ends = [0, 1, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, i64::MAX];
+        let signed = [-1, -0x8000, -0x8001, -0x8000_0000, -0x8000_0001, i64::MIN];
+        for a in ends.into_iter().chain(signed) {
+            for b in ends.into_iter().chain(signed) {
+                let narrow = Integers::narrowed(vec![a, 0, b]);
+                assert_eq!(narrow.to_vec(), [a, 0, b]);
+                assert_eq!(narrow.range(), (a.min(b).min(0), a.max(b).max(0)));
+                assert_eq!(Ints::I64(&[a, b]).range(), (a.min(b), a.max(b)));
+                let mut set = Integers::narrowed(vec![a, 5, 0]);
+                set.set(1, b);
+                assert_eq!([set.get(0), set.get(1), set.get(2)], [a, b, 0]);
+            }
+        }
+        let width = |values: Vec<i64>| Integers::narrowed(values).bytes();
+        assert_eq!([vec![255], vec![-1], vec![65535], vec![-1, 65535], vec![1 << 40]].map(width), [1, 2, 2, 8, 8]);
+    }
+
+    #[test]
+    fn numbers_are_where_they_exist() {
+        let values: Vec<i64> = (0..60).map(|at| at - 7).collect();
+        let all = Numbers::new(Arc::new(Integers::narrowed(values)), 7);
+        let causal = all.clone().causal([4, 5]);
+        for (start, end, step) in [(0, 60, 1), (0, 60, 2), (3, 59, 3), (21, 60, 7), (19, 60, 11)] {
+            let (all, causal) = (all.slice(start..end), causal.slice(start..end));
+            assert!(all.all_below(60) && !all.all_below(end - 1));
+            for from in 0..end - start {
+                let count = (end - start - from).div_ceil(step);
+                all.each(from, step, count, |k, row| assert_eq!(row, Some(start + from + k * step)));
+                causal.each(from, step, count, |k, row| {
+                    let place = start + from + k * step;
+                    assert_eq!(row, (place % 5 <= place / 5 % 4).then_some(place));
+                });
+            }
+        }
+        assert_eq!(causal.slice(23..60).shape(), [4, 5, 3]);
+    }
+}

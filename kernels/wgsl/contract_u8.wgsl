@@ -1,0 +1,2 @@
+// Uses: contract contract_ints
+const KIND = 17u;
