@@ -5,11 +5,16 @@ mod combine;
 mod commit;
 mod contract;
 #[cfg(target_arch = "x86_64")]
+mod fq_lanes;
+#[cfg(target_arch = "x86_64")]
 mod fr_lanes;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 mod layer;
 mod limbs;
+#[cfg(target_arch = "x86_64")]
+mod miller_lanes;
+pub mod pairing;
 mod points;
 mod product;
 mod runs;

@@ -1,13 +1,13 @@
 //! Decides what a proof will cost, from its plan alone, and the floor under its time from measured unit costs.
 
 use crate::infer::{direct, held};
-use ark_bls12_381::{Bls12_381, Fr, G1Affine, G2Affine};
+use ark_bls12_381::{Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ec::pairing::Pairing;
 use ark_ff::{AdditiveGroup, UniformRand};
 use std::collections::BTreeSet;
 use std::iter::successors;
 use std::time::{Duration, Instant};
+use zkllm_kernels::cpu::pairing::miller_loops;
 use zkllm_kernels::leaves::{LEAF_BYTES, MOST};
 use zkllm_kernels::{Backend, Integers, Ints};
 use zkllm_verifier::channel::Sumcheck;
@@ -232,10 +232,11 @@ pub fn measure<B: Backend>(backend: &B) -> UnitCosts {
         * seconds(Duration::from_millis(400), 2 * 256 * side as usize, || {
             std::hint::black_box(backend.commit_rows(&bases, 256, &pieces));
         });
-    let (p, q) = (vec![G1Affine::generator(); 64], vec![G2Affine::generator(); 64]);
-    let miller_loop = seconds(Duration::from_millis(200), 64, || {
-        let _ = std::hint::black_box(Bls12_381::multi_miller_loop(&p, &q));
-    });
+    let (p, q) = (vec![G1Affine::generator(); 1 << 10], vec![G2Affine::generator(); 1 << 10]);
+    let miller_loop = cores
+        * seconds(Duration::from_millis(200), p.len(), || {
+            let _ = std::hint::black_box(miller_loops([&p], &q));
+        });
     UnitCosts { product, addition, miller_loop }
 }
 

@@ -7,9 +7,9 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 
-#[cfg(target_arch = "x86_64")]
-use super::lanes::Lanes;
 use super::points::{Adder, Scalar, sum_lists};
+#[cfg(target_arch = "x86_64")]
+use super::{fr_lanes, lanes::Lanes};
 use crate::Piece;
 
 /// Nonzero digits one task gathers before it adds.
@@ -39,7 +39,7 @@ impl Bases {
     /// See [`crate::Backend::prepare_bases`].
     pub fn new(bases: &[G1Affine]) -> Bases {
         #[cfg(target_arch = "x86_64")]
-        if Lanes::available() {
+        if fr_lanes::available() {
             return Bases(Form::Lanes(Multiples::new(bases)));
         }
         Bases(Form::Scalar(Multiples::new(bases)))
