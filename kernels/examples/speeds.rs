@@ -170,9 +170,12 @@ fn tree(source: &mut Source) {
         numerators: Numerators::One,
         denominators: Denominators::Rows { rows: (0..leaves).map(|_| source.word() as u32 & 0xffff).collect(), table },
     };
-    for (stored, bytes) in
-        [("", usize::MAX), (", lowest 3 levels made as read", 12 * leaves), (", lowest 6", 2 * leaves)]
-    {
+    for (stored, bytes) in [
+        ("", usize::MAX),
+        (", lowest stored level 3 above", 22 * leaves),
+        (", 4 above", 12 * leaves),
+        (", 7 above", 2 * leaves),
+    ] {
         one_tree(source, n, block.clone(), leaves, (stored, bytes));
     }
 }

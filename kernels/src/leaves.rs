@@ -1,21 +1,31 @@
-//! Decides how much of the fraction tree is stored: as many levels as the memory at hand holds. The lowest ones, where most
-//! of the fractions are, are otherwise made anew for every round that reads them, one part of the leaves after the other,
+//! Decides how much of the fraction tree is stored: as many levels as the memory at hand holds, the lowest ones, where most
+//! of the fractions are, never. Those are made anew for every round that reads them, one part of the leaves after the other,
 //! until enough variables are bound that the rest fits.
 //!
 //! Of `L` leaves, level `n - i` has `L / 2^i` fractions of 64 bytes, so all levels from `n - i` up take `128 L / 2^i` bytes. The
 //! sumchecks of those below come last, when all others are read; they start to store when as many variables are bound that the
 //! nodes left, of 128 bytes each, take no more than that. A round before repeats at most `i` merges and folds.
 
+use std::ops::RangeInclusive;
+
 use crate::{Block, Denominators, Ints, Numerators, each_width};
 
-/// Bytes of a leaf's share of all levels above it.
-pub const LEAF_BYTES: u64 = 64;
-/// Most levels above the leaves that are left out.
-pub const MOST: usize = 8;
+/// How far above the leaves the lowest stored level is: nearest where there is memory, farthest where there is little.
+const LOWEST: RangeInclusive<usize> = 2..=9;
 /// Leaves of a part at least, and at most.
 const PART: [usize; 2] = [1 << 10, 1 << 22];
 /// Bytes of a leaf in a part that is being made.
 const MAKING: usize = 256;
+
+/// Bytes of the levels of a tree of `leaves` from the one `lowest` above them on.
+fn level_bytes(leaves: u64, lowest: usize) -> u64 {
+    (128 * leaves) >> lowest
+}
+
+/// Bytes of what is stored of a tree of `leaves` where there is memory, and at least.
+pub fn tree_bytes(leaves: u64) -> [u64; 2] {
+    [*LOWEST.start(), *LOWEST.end()].map(|lowest| level_bytes(leaves, lowest))
+}
 
 impl Block {
     /// Panics unless the block belongs in a tree of `n` levels.
@@ -50,20 +60,20 @@ impl Block {
 /// What is stored of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Levels from the leaves to the lowest one that is stored: 1 where all are.
+    /// Levels from the leaves to the lowest one that is stored.
     pub lowest: usize,
     /// Leaves of a part at most.
     pub part: usize,
 }
 
 impl Stored {
-    /// What `bytes` of memory hold of the tree over `blocks`; everything if that fits.
+    /// What `bytes` of memory hold of the tree over `blocks`.
     pub fn within(bytes: usize, blocks: &[Block]) -> Stored {
         let leaves: usize = blocks.iter().map(|block| block.lengths.iter().product::<usize>()).sum();
         // A quarter is for the part that is being made.
         let making = bytes / 4;
-        let fits = |lowest: &usize| (2 * LEAF_BYTES * leaves as u64) >> lowest <= (bytes - making) as u64;
-        let lowest = (1..=MOST).find(fits).unwrap_or(MOST + 1);
+        let fits = |lowest: &usize| level_bytes(leaves as u64, *lowest) <= (bytes - making) as u64;
+        let lowest = LOWEST.clone().find(fits).unwrap_or(*LOWEST.end());
         Stored { lowest, part: (making / MAKING).clamp(PART[0], PART[1]) }
     }
 
@@ -72,7 +82,7 @@ impl Stored {
     pub fn split(&self, blocks: Vec<Block>) -> (Vec<Block>, Vec<Block>) {
         let late = |block: &Block| {
             let size: usize = block.lengths.iter().product();
-            self.lowest > 1 && size >= PART[0] && matches!(block.denominators, Denominators::Rows { .. })
+            size >= PART[0] && matches!(block.denominators, Denominators::Rows { .. })
         };
         let (late, stored): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(late);
         // A part may be a short rest.
@@ -182,6 +192,6 @@ mod tests {
             denominators: Denominators::Rows { rows, table: vec![Fr::from(1)].into() },
         };
         let lowest = |bytes| Stored::within(bytes, std::slice::from_ref(&block)).lowest;
-        assert_eq!([lowest(usize::MAX), lowest(4 << 25), lowest(1 << 26), lowest(1 << 23), lowest(0)], [1, 1, 2, 5, 9]);
+        assert_eq!([lowest(usize::MAX), lowest(1 << 26), lowest(1 << 25), lowest(1 << 23), lowest(0)], [2, 2, 3, 5, 9]);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::iter::successors;
 use std::time::{Duration, Instant};
 use zkllm_kernels::cpu::pairing::miller_loops;
-use zkllm_kernels::leaves::{LEAF_BYTES, MOST};
+use zkllm_kernels::leaves::tree_bytes;
 use zkllm_kernels::{Backend, Integers, Ints};
 use zkllm_verifier::channel::Sumcheck;
 use zkllm_verifier::dory;
@@ -41,8 +41,8 @@ pub struct Cost {
     pub memory_bytes: u64,
     /// Bytes of the row numbers of lookups that no column holds: on the host until the tree is done.
     pub row_bytes: u64,
-    /// Bytes of the tree with all levels stored, on the GPU where there is one.
-    pub tree_bytes: u64,
+    /// Bytes of the tree where there is memory, and at least, slower; on the GPU where there is one.
+    pub tree_bytes: [u64; 2],
     /// Bytes of the products' tables, after the tree, in the same memory.
     pub table_bytes: u64,
     /// Of these, bytes that the host holds too before a GPU has them: those of operands that are not columns as they are.
@@ -127,22 +127,17 @@ impl Cost {
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
         cost.proof_bytes = proof_bytes(plan);
         cost.memory_bytes += 3 * 8 * largest + (1 << 28);
-        cost.tree_bytes = rows * LEAF_BYTES;
+        cost.tree_bytes = tree_bytes(rows);
         cost
-    }
-
-    /// Bytes of the tree with as few levels stored as can be: slower.
-    pub fn least_tree_bytes(&self) -> u64 {
-        self.tree_bytes >> MOST
     }
 
     /// Bytes without which there is no proof: of the host's memory, and of a GPU's where one proves.
     pub fn least_bytes(&self, gpu: bool) -> (u64, u64) {
-        let (tree, tables) = (self.row_bytes + self.least_tree_bytes(), self.table_bytes);
+        let ([_, tree], tables) = (self.tree_bytes, self.table_bytes);
         if gpu {
-            (self.memory_bytes + self.row_bytes.max(self.host_table_bytes), self.least_tree_bytes().max(tables))
+            (self.memory_bytes + self.row_bytes.max(self.host_table_bytes), tree.max(tables))
         } else {
-            (self.memory_bytes + tree.max(tables), 0)
+            (self.memory_bytes + (self.row_bytes + tree).max(tables), 0)
         }
     }
 

@@ -211,8 +211,8 @@ impl Cost {
         println!("row numbers  about {} MiB, until the tree is done", cost.row_bytes >> 20);
         println!(
             "lookup tree  about {} MiB, {} MiB at least{}",
-            cost.tree_bytes >> 20,
-            cost.least_tree_bytes() >> 20,
+            cost.tree_bytes[0] >> 20,
+            cost.tree_bytes[1] >> 20,
             match backend.free_bytes() {
                 Some(free) => format!("; the GPU has {} MiB free", free >> 20),
                 None => String::new(),
