@@ -23,6 +23,21 @@ KERNEL(product_round, Fr* out, const Fr* a, const Fr* b, const Fr* row_weights, 
     sum_round(out, Factors{a, b}, {row_weights, high, low, rows, length});
 }
 
+// `a(x) b(x)` of even and of odd entries.
+struct Values {
+    const Fr *a, *b;
+
+    DEVICE void terms(u64 first, bool whole, Fr* out) const {
+        out[0] = a[first] * b[first];
+        out[1] = whole ? a[first + 1] * b[first + 1] : Fr::zero();
+    }
+};
+
+KERNEL(product_value, Fr* out, const Fr* a, const Fr* b, const Fr* row_weights, const Fr* high, const Fr* low, u64 rows,
+       u64 length) {
+    sum_round(out, Values{a, b}, {row_weights, high, low, rows, length});
+}
+
 struct Table {
     const Fr* entries;
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ark_bls12_381::{Fr, G1Affine};
 
-use crate::{Backend, Block, Factor, FractionTree, Ints, Overflow, Piece, Rows, Sumcheck};
+use crate::{Backend, Block, Factor, FractionTree, Ints, Overflow, Piece, ProductSumcheck, Rows, Sumcheck};
 
 /// Two backends side by side; panics where they differ.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +38,12 @@ where
 
     fn finish(self) -> A::End {
         same("finish", self.0.finish(), self.1.finish())
+    }
+}
+
+impl<A: ProductSumcheck, B: ProductSumcheck> ProductSumcheck for Both<A, B> {
+    fn value(&mut self) -> Fr {
+        same("value", self.0.value(), self.1.value())
     }
 }
 

@@ -115,6 +115,12 @@ pub trait Sumcheck {
     fn finish(self) -> Self::End;
 }
 
+/// The sumcheck of a product.
+pub trait ProductSumcheck: Sumcheck<End = (Fr, Fr)> {
+    /// The sum. Before a variable is bound.
+    fn value(&mut self) -> Fr;
+}
+
 /// A binary tree of fractions over `2^n` leaves; a node is the sum of its children: `(p0 q1 + p1 q0, q0 q1)`.
 pub trait FractionTree {
     /// May be finished early: ends in the tables `[p0, s, q0, q1]`, `s = p1 + lambda q1`, over the variables left.
@@ -131,7 +137,7 @@ pub trait FractionTree {
 pub trait Backend: Sync {
     type Bases: Send + Sync;
     type Tree: FractionTree;
-    type Product: Sumcheck<End = (Fr, Fr)>;
+    type Product: ProductSumcheck;
     type Pairs: Sumcheck<End = Vec<(Fr, Fr)>>;
 
     /// Prepare the fixed G1 bases of `commit_rows`.

@@ -6,7 +6,8 @@ use ark_ff::{One, Zero};
 
 use crate::field::eq_at;
 use crate::{
-    Backend, Block, Denominators, Factor, FractionTree, Ints, Numerators, Overflow, Piece, Rows, Sumcheck, integer,
+    Backend, Block, Denominators, Factor, FractionTree, Ints, Numerators, Overflow, Piece, ProductSumcheck, Rows,
+    Sumcheck, integer,
 };
 
 /// The naive backend.
@@ -101,23 +102,27 @@ impl Sumcheck for Layer {
     }
 }
 
+/// `eq(point, x)` of the coordinates that there are.
+fn weight(point: &[Option<Fr>], x: usize) -> Fr {
+    let eq = |(k, coordinate): (usize, &Option<Fr>)| {
+        coordinate.map_or(Fr::one(), |rho| if x >> k & 1 == 1 { rho } else { Fr::one() - rho })
+    };
+    point.iter().rev().enumerate().map(eq).product()
+}
+
+impl ProductSumcheck for Product {
+    fn value(&mut self) -> Fr {
+        (0..self.a.len()).map(|x| weight(&self.point, x) * self.a[x] * self.b[x]).sum()
+    }
+}
+
 impl Sumcheck for Product {
     type End = (Fr, Fr);
 
     fn round(&mut self) -> (Fr, Fr) {
         let rest = &self.point[..self.point.len() - 1];
         coefficients(|r| {
-            (0..1usize << rest.len())
-                .map(|x| {
-                    let mut weight = Fr::one();
-                    for (k, coordinate) in rest.iter().rev().enumerate() {
-                        if let Some(rho) = coordinate {
-                            weight *= if x >> k & 1 == 1 { *rho } else { Fr::one() - rho };
-                        }
-                    }
-                    weight * at(&self.a, x, r) * at(&self.b, x, r)
-                })
-                .sum()
+            (0..1usize << rest.len()).map(|x| weight(rest, x) * at(&self.a, x, r) * at(&self.b, x, r)).sum()
         })
     }
 

@@ -15,7 +15,7 @@ use zkllm_verifier::dory;
 use zkllm_verifier::einsum::{operands, shared_axes};
 use zkllm_verifier::ledger::WIDTH;
 use zkllm_verifier::plan::Plan;
-use zkllm_verifier::program::{Operand, Origin, Product, ProductId, ProductKind, Source, Sum};
+use zkllm_verifier::program::{Operand, Origin, Product, ProductId, ProductKind, Program, Source, Sum};
 use zkllm_verifier::sumcheck::at_once;
 
 /// Counts of the dominating operations of a proof.
@@ -43,9 +43,9 @@ pub struct Cost {
     pub row_bytes: u64,
     /// Bytes of the tree where there is memory, and at least, slower; on the GPU where there is one.
     pub tree_bytes: [u64; 2],
-    /// Bytes of the products' tables, after the tree, in the same memory.
+    /// Bytes of the tables of products whose sumchecks run side by side, after the tree, in the same memory.
     pub table_bytes: u64,
-    /// Of these, bytes that the host holds too before a GPU has them: those of operands that are not columns as they are.
+    /// Bytes of those of one product that the host holds before a GPU has them: of operands that are not columns as they are.
     pub host_table_bytes: u64,
 }
 
@@ -110,18 +110,23 @@ impl Cost {
         for product in &program.products {
             let shared = size(&shared_axes(product));
             cost.products += 6 * shared;
-            cost.table_bytes += 32 * shared * operands(product) as u64;
             cost.small_products += size(&product.left.axes);
             let mut sides = vec![&product.left];
-            if let ProductKind::Einsum(right) | ProductKind::Scores(right) = &product.kind {
+            if let Some(right) = right(product) {
                 cost.small_products += size(&right.axes);
                 sides.push(right);
             }
             sides.truncate(operands(product));
             let contracted = |side: &&&Operand| side.axes != shared_axes(product) || side.sum.terms.len() > 1;
-            cost.host_table_bytes += 32 * shared * sides.iter().filter(contracted).count() as u64;
+            cost.host_table_bytes =
+                cost.host_table_bytes.max(32 * shared * sides.iter().filter(contracted).count() as u64);
             largest = largest.max(size(&product.axes[1..]));
         }
+        let tables = |product: &ProductId| {
+            let product = &program.products[*product];
+            32 * size(&shared_axes(product)) * operands(product) as u64
+        };
+        cost.table_bytes = waves(program).iter().map(|wave| wave.iter().map(tables).sum()).max().unwrap_or(0);
         cost.products += 12 * cost.leaves;
         let side = 1u64 << plan.chunk_log;
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
@@ -156,8 +161,30 @@ fn width(range: (i64, i64)) -> u64 {
     Integers::zeros_for(1, range).bytes() as u64
 }
 
-/// The bytes of a plan's proof, counted as the driver goes. A product that is claimed at two points counts once, and
-/// the values of nested products share entries.
+/// The products that lookups and zero statements claim, those that their operands claim, and so on; each wave runs side by
+/// side. A product that is claimed at two points counts once.
+fn waves(program: &Program) -> Vec<BTreeSet<ProductId>> {
+    let of = |sums: Vec<&Sum>| -> BTreeSet<ProductId> {
+        let terms = sums.into_iter().flat_map(|sum| &sum.terms);
+        terms.filter_map(|term| if let Source::Product(id) = term.source { Some(id) } else { None }).collect()
+    };
+    let zeros = program.zeros.iter().map(|zero| &zero.sum);
+    let first = of(program.lookups.iter().flat_map(|lookup| &lookup.values).chain(zeros).collect());
+    let operands = |wave: &BTreeSet<ProductId>| {
+        let products = wave.iter().map(|&id| &program.products[id]);
+        of(products.flat_map(|product| [Some(&product.left), right(product)]).flatten().map(|side| &side.sum).collect())
+    };
+    successors(Some(first), |wave| Some(operands(wave))).take_while(|wave| !wave.is_empty()).collect()
+}
+
+fn right(product: &Product) -> Option<&Operand> {
+    match &product.kind {
+        ProductKind::Einsum(right) | ProductKind::Scores(right) => Some(right),
+        ProductKind::Rotary(_) => None,
+    }
+}
+
+/// The bytes of a plan's proof, counted as the driver goes. The values of nested products share entries.
 fn proof_bytes(plan: &Plan) -> u64 {
     let program = &plan.program;
     // Of every level an entry for each message, and one for its end.
@@ -169,14 +196,8 @@ fn proof_bytes(plan: &Plan) -> u64 {
     let mut entries = 1 + (0..plan.leaf_bits).map(|level| messages(level) + 1).sum::<u64>();
     let mut gates = 1 + 2 * plan.leaf_bits as u64;
     let slots = |count: usize| count.div_ceil(WIDTH) as u64;
-    let of = |sums: Vec<&Sum>| -> BTreeSet<ProductId> {
-        let terms = sums.into_iter().flat_map(|sum| &sum.terms);
-        terms.filter_map(|term| if let Source::Product(id) = term.source { Some(id) } else { None }).collect()
-    };
-    let zeros = program.zeros.iter().map(|zero| &zero.sum);
-    let mut claimed = of(program.lookups.iter().flat_map(|lookup| &lookup.values).chain(zeros).collect());
-    while !claimed.is_empty() {
-        let products: Vec<_> = claimed.iter().map(|&id| &program.products[id]).collect();
+    for wave in waves(program) {
+        let products: Vec<_> = wave.iter().map(|&id| &program.products[id]).collect();
         let bits = |product: &&Product| -> usize { program.bits(&shared_axes(product)) };
         let rounds: Vec<usize> = products.iter().map(bits).collect();
         for round in 0..rounds.iter().copied().max().unwrap_or(0) {
@@ -184,12 +205,6 @@ fn proof_bytes(plan: &Plan) -> u64 {
         }
         entries += slots(products.iter().map(|product| operands(product)).sum());
         gates += products.iter().filter(|product| !matches!(product.kind, ProductKind::Rotary(_))).count() as u64;
-        let right = |product: &&Product| match &product.kind {
-            ProductKind::Einsum(right) | ProductKind::Scores(right) => Some(right.sum.clone()),
-            ProductKind::Rotary(_) => None,
-        };
-        let rights: Vec<Sum> = products.iter().filter_map(right).collect();
-        claimed = of(products.iter().map(|product| &product.left.sum).chain(&rights).collect());
     }
     entries += slots(program.products.len()) + program.zeros.len() as u64;
     entries += 2 * plan.chunk_log as u64 + slots(plan.chunks()) + 1 + slots(gates as usize + 3);

@@ -168,6 +168,11 @@ impl Axes {
         last.point.as_ref().map_or(rows, |point| rows * eq_at(&point[..point.len() - 1], pair))
     }
 
+    /// The sum, given that over even and that over odd entries, the weights of the variable between them left out.
+    pub fn value_of_pairs(&self, [even, odd]: [Fr; 2]) -> Fr {
+        self.last_point().and_then(<[Fr]>::last).map_or(even + odd, |r| even + *r * (odd - even))
+    }
+
     fn weigh_rows(&mut self) {
         let mut weights = vec![self.scale];
         for axis in self.axes.iter().rev().skip(1).rev() {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::axes::{Axes, fold_values, pad_rows};
 use super::runs::pair_sums;
-use crate::Sumcheck;
+use crate::{ProductSumcheck, Sumcheck};
 
 /// `sum_x w(x) a(x) b(x)` over compact tensors.
 pub struct Product {
@@ -35,6 +35,35 @@ impl Product {
             self.axes.fill_rows();
         }
     }
+
+    /// The first entries.
+    fn ends(&self) -> (Fr, Fr) {
+        let first = |values: &[Fr]| values.first().copied().unwrap_or_else(Fr::zero);
+        let a = first(&self.a);
+        (a, self.b.as_ref().map_or(a, |b| first(b)))
+    }
+}
+
+impl ProductSumcheck for Product {
+    fn value(&mut self) -> Fr {
+        if self.axes.is_bound() {
+            let (a, b) = self.ends();
+            return a * b;
+        }
+        let length = self.axes.last_length();
+        let (a, b) = (&self.a, self.b.as_ref().unwrap_or(&self.a));
+        let [even, odd] = self.axes.sum(|row, pairs, weights, _| {
+            let run = row * length + 2 * pairs.start..row * length + (2 * pairs.end).min(length);
+            let mut sums = [Fr::zero(); 2];
+            for (pair, (a, b)) in a[run.clone()].chunks(2).zip(b[run].chunks(2)).enumerate() {
+                for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                    *sum += weights.map_or(*a, |weights| weights[pair] * a) * b;
+                }
+            }
+            sums
+        });
+        self.axes.value_of_pairs([even, odd])
+    }
 }
 
 impl Sumcheck for Product {
@@ -62,9 +91,7 @@ impl Sumcheck for Product {
 
     fn finish(self) -> (Fr, Fr) {
         assert!(self.axes.variables() == 0, "variables left");
-        let first = |values: &[Fr]| values.first().copied().unwrap_or_else(Fr::zero);
-        let a = first(&self.a);
-        (a, self.b.map_or(a, |b| first(&b)))
+        self.ends()
     }
 }
 

@@ -10,7 +10,7 @@ use super::machine::Device;
 use super::runs::elements;
 use super::walk::{Walk, pad_rows, sum_round};
 use crate::cpu::axes::Axes;
-use crate::{Factor, Sumcheck};
+use crate::{Factor, ProductSumcheck, Sumcheck};
 
 /// `rows` rows of `length` entries folded to half the length.
 fn fold<D: Device>(device: &D, entries: &Array<D, Fr>, (rows, length): (usize, usize), r: Fr) -> Array<D, Fr> {
@@ -49,6 +49,28 @@ impl<D: Device> Product<D> {
             }
         });
     }
+
+    /// The first entries.
+    fn ends(&self) -> (Fr, Fr) {
+        let first = |values: &Array<D, Fr>| match values.length() {
+            0 => Fr::zero(),
+            _ => values.read(&self.device, 0, 1)[0],
+        };
+        let a = first(&self.a);
+        (a, self.b.as_ref().map_or(a, first))
+    }
+}
+
+impl<D: Device> ProductSumcheck for Product<D> {
+    fn value(&mut self) -> Fr {
+        if self.walk.axes.is_bound() {
+            let (a, b) = self.ends();
+            return a * b;
+        }
+        let arguments = [(&self.a).into(), self.b.as_ref().unwrap_or(&self.a).into()];
+        let sums = self.walk.sum_round(&self.device, "product_value", &arguments);
+        self.walk.axes.value_of_pairs(sums)
+    }
 }
 
 impl<D: Device> Sumcheck for Product<D> {
@@ -70,12 +92,7 @@ impl<D: Device> Sumcheck for Product<D> {
 
     fn finish(self) -> (Fr, Fr) {
         assert!(self.walk.axes.variables() == 0, "variables left");
-        let first = |values: &Array<D, Fr>| match values.length() {
-            0 => Fr::zero(),
-            _ => values.read(&self.device, 0, 1)[0],
-        };
-        let a = first(&self.a);
-        (a, self.b.as_ref().map_or(a, first))
+        self.ends()
     }
 }
 

@@ -7,7 +7,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
 use zkllm_kernels::{
     Backend, Block, Denominators, Factor, Fr, FractionTree, G1Affine, Integers, Ints, Numbers, Numerators, Overflow,
-    Piece, Rows, Sumcheck,
+    Piece, ProductSumcheck, Rows, Sumcheck,
 };
 
 use super::checked;
@@ -362,7 +362,9 @@ fn products_agree() {
             let (a, b) = (Factor::Field(a), Factor::Field(b));
             let [c, d, e] = [Ints::U8(&c), Ints::I32(&d), Ints::U16(&e)].map(Factor::Ints);
             for (a, b) in [(a.clone(), Some(b)), (a, None), (c, Some(d)), (e, None)] {
-                run(checked().product(&lengths, &bits, a, b, eq.clone()), variables, &mut source);
+                let mut product = checked().product(&lengths, &bits, a, b, eq.clone());
+                product.value();
+                run(product, variables, &mut source);
             }
         }
     }

@@ -219,7 +219,7 @@ impl Cost {
             }
         );
         println!(
-            "tables       about {} MiB for products, after the tree; with a GPU {} MiB are on the host too",
+            "tables       about {} MiB for products, after the tree; with a GPU {} MiB at a time are on the host too",
             cost.table_bytes >> 20,
             cost.host_table_bytes >> 20
         );

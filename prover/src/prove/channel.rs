@@ -5,7 +5,7 @@ use super::dory::{DoryProver, Opening as DoryOpening};
 use super::layout::Part;
 use super::ledger::Secrets;
 use super::opening::{Opening, pieces};
-use super::products::{Reader, Tables};
+use super::products::Reader;
 use super::tail::Tail;
 use super::{Subject, Witness, tree};
 use crate::commit::{Committed, commit_chunk, setup::Generators};
@@ -13,7 +13,7 @@ use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use std::iter::zip;
 use std::sync::Arc;
-use zkllm_kernels::{Backend, FractionTree, Sumcheck as _};
+use zkllm_kernels::{Backend, FractionTree, ProductSumcheck as _, Sumcheck as _};
 use zkllm_verifier::Refusal;
 use zkllm_verifier::arith::mle;
 use zkllm_verifier::channel::{Ask, Channel, Sumcheck};
@@ -39,7 +39,8 @@ pub struct Prover<'a, B: Backend> {
     secrets: Secrets,
     committed: Vec<Committed>,
     tree: Option<B::Tree>,
-    products: Vec<(ProductClaim, Tables<'a>)>,
+    /// Sumchecks of products that are not under way yet.
+    products: Vec<(ProductClaim, Factors<B>)>,
     running: Running<'a, B>,
     values: Vec<Fr>,
     mistakes: Vec<&'static str>,
@@ -216,7 +217,7 @@ impl<'a, B: Backend> Prover<'a, B> {
             },
             Sumcheck::Products(claims) => {
                 (self.progress)("products");
-                Running::Products(claims.iter().map(|claim| self.factors(claim)).collect())
+                Running::Products(claims.iter().map(|claim| self.claimed(claim)).collect())
             }
             Sumcheck::Opening { claims, gamma } => {
                 (self.progress)("opening");
@@ -225,13 +226,17 @@ impl<'a, B: Backend> Prover<'a, B> {
         };
     }
 
-    fn factors(&mut self, claim: &ProductClaim) -> Factors<B> {
-        let program = &self.subject.plan.program;
-        let known = self.products.iter().position(|(other, _)| other == claim);
-        let tables = match known {
+    /// The sumcheck of a claim whose value was asked for before.
+    fn claimed(&mut self, claim: &ProductClaim) -> Factors<B> {
+        match self.products.iter().position(|(other, _)| other == claim) {
             Some(at) => self.products.swap_remove(at).1,
-            None => Reader::new(self.backend, self.subject.plan, &self.witness.columns).tables(claim),
-        };
+            None => self.factors(claim),
+        }
+    }
+
+    fn factors(&self, claim: &ProductClaim) -> Factors<B> {
+        let program = &self.subject.plan.program;
+        let tables = Reader::new(self.backend, self.subject.plan, &self.witness.columns).tables(claim);
         let bits: Vec<usize> = tables.axes.iter().map(|&axis| program.axes[axis].bits).collect();
         let slots = match program.products[claim.product].kind {
             ProductKind::Rotary(_) => Slots::Right,
@@ -260,10 +265,9 @@ impl<'a, B: Backend> Prover<'a, B> {
     }
 
     fn product(&mut self, claim: &ProductClaim) -> Fr {
-        let reader = Reader::new(self.backend, self.subject.plan, &self.witness.columns);
-        let tables = reader.tables(claim);
-        let value = reader.value(&tables);
-        self.products.push((claim.clone(), tables));
+        let mut factors = self.factors(claim);
+        let value = factors.sumcheck.value();
+        self.products.push((claim.clone(), factors));
         value
     }
 

@@ -56,36 +56,6 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
         Tables { axes, eq, left, right }
     }
 
-    /// The value of the claim that `tables` belong to.
-    pub fn value(&self, tables: &Tables) -> Fr {
-        let of = |factor: &Factor, at: usize| match factor {
-            Factor::Ints(values) => Fr::from(values.at(at)),
-            Factor::Field(values) => values[at],
-        };
-        let (left, right) = (&tables.left, tables.right.as_ref().unwrap_or(&tables.left));
-        // Along the last axis first, without a table of all products.
-        let inner = tables.axes.last().map_or(1, |&axis| self.length(axis)).max(1);
-        let last = tables.eq.last().and_then(Option::as_ref).map(|point| mle::eq_table(point, inner));
-        let row = |row: usize| -> Fr {
-            let product = |at: usize| of(left, row * inner + at) * of(right, row * inner + at);
-            let weighted = |at: usize| last.as_ref().map_or_else(|| product(at), |last| last[at] * product(at));
-            (0..inner).map(weighted).sum()
-        };
-        let mut sums: Vec<Fr> = (0..left.len() / inner).into_par_iter().map(row).collect();
-        for (&axis, eq) in zip(&tables.axes, &tables.eq).rev().skip(1) {
-            let length = self.program.axes[axis].length;
-            let weights = eq.as_ref().map(|point| mle::eq_table(point, length));
-            sums = sums
-                .par_chunks(length)
-                .map(|row| match &weights {
-                    Some(weights) => zip(row, weights).map(|(value, weight)| *value * weight).sum(),
-                    None => row.iter().sum(),
-                })
-                .collect();
-        }
-        sums.first().copied().unwrap_or(Fr::ZERO)
-    }
-
     /// The operand, contracted over all axes but `shared` with the claim's eq weights, in the order of `shared`.
     fn contracted(&self, operand: &Operand, claim: &ProductClaim, product: &Product, shared: &[AxisId]) -> Factor<'a> {
         let weights = |axis: AxisId| {

@@ -39,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// Fractions for trained models of about 16-bit weights; the ranges are placeholders.
+/// Fractions for trained models of about 16-bit weights; the ranges, which calibration replaces, are those of SmolLM2-135M.
 pub const STANDARD: Precision = Precision {
     digit_bits: 18,
     residual_fraction: 12,
@@ -56,19 +56,19 @@ pub const STANDARD: Precision = Precision {
     score_fraction: 8,
     score_scale: 3,
     exp_precision: 15,
-    gap_bits: 18,
+    gap_bits: 16,
     norm_shift: 20,
-    norm_width: 64,
-    inverse_bits: 28,
-    logit_width: 40,
-    embedding_bits: 18,
+    norm_width: 66,
+    inverse_bits: 24,
+    logit_width: 32,
+    embedding_bits: 14,
     norm_bits: 18,
     query_bits: 18,
     value_bits: 18,
-    top_bits: 18,
+    top_bits: 16,
     attention_bits: 18,
     projection_bits: 24,
-    gate_bits: 18,
+    gate_bits: 16,
     up_bits: 18,
     hidden_bits: 24,
     down_bits: 30,
