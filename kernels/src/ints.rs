@@ -166,8 +166,8 @@ impl Integers {
         each_width!(Integers, self, x => size_of_val(x.as_slice()))
     }
 
-    /// The values that this width holds.
-    fn room(&self) -> (i64, i64) {
+    /// Least and greatest value that this width holds.
+    pub fn room(&self) -> (i64, i64) {
         match self {
             Integers::U8(_) => (0, 0xff),
             Integers::I16(_) => (-0x8000, 0x7fff),
@@ -177,14 +177,19 @@ impl Integers {
         }
     }
 
-    /// Copies `values`, of which `range` bounds all, to the places from `start` on, widening all if they do not fit.
-    pub fn copy(&mut self, start: usize, values: &[i64], range: (i64, i64)) {
+    /// Makes the width hold the values from `least` to `greatest` too.
+    pub fn widen(&mut self, (least, greatest): (i64, i64)) {
         let room = self.room();
-        if range.0 < room.0 || room.1 < range.1 {
-            let wider = Integers::zeros_for(self.len(), (range.0.min(room.0), range.1.max(room.1)));
+        if least < room.0 || room.1 < greatest {
+            let wider = Integers::zeros_for(self.len(), (least.min(room.0), greatest.max(room.1)));
             let narrow = std::mem::replace(self, wider);
             each_width!(Integers, &narrow, narrow => self.fill(0, narrow));
         }
+    }
+
+    /// Copies `values`, of which `range` bounds all, to the places from `start` on, widening all if they do not fit.
+    pub fn copy(&mut self, start: usize, values: &[i64], range: (i64, i64)) {
+        self.widen(range);
         self.fill(start, values);
     }
 

@@ -31,19 +31,6 @@ impl Values {
         }
     }
 
-    /// `narrow` or `wide` of every value, which must agree; `None` if a result does not fit 64 bits.
-    pub fn map(self, narrow: impl Fn(i64) -> i64 + Sync, wide: impl Fn(i128) -> i128 + Sync) -> Option<Vec<i64>> {
-        match self {
-            Values::Narrow(mut values) => {
-                values
-                    .par_chunks_mut(GRAIN)
-                    .for_each(|values| values.iter_mut().for_each(|value| *value = narrow(*value)));
-                Some(values)
-            }
-            Values::Wide(values) => values.into_par_iter().map(|value| i64::try_from(wide(value)).ok()).collect(),
-        }
-    }
-
     pub fn magnitude(&self) -> u128 {
         match self {
             Values::Narrow(values) => u128::from(super::tensor::magnitude(values)),
@@ -114,14 +101,25 @@ impl Reading {
 
     /// The values from `start` on, and whether 64 bits hold them all.
     pub fn narrowed(&self, start: usize, out: &mut [i64]) -> bool {
+        self.map(start, out, |value| value, |value| value)
+    }
+
+    /// `narrow` or `wide`, which must agree, of the values from `start` on, and whether 64 bits hold the results.
+    pub fn map(&self, start: usize, out: &mut [i64], narrow: impl Fn(i64) -> i64, wide: impl Fn(i128) -> i128) -> bool {
         if self.narrow {
             self.read(start, out);
+            out.iter_mut().for_each(|value| *value = narrow(*value));
             return true;
         }
-        let mut wide = vec![0i128; out.len()];
-        self.read(start, &mut wide);
-        out.iter_mut().zip(&wide).for_each(|(out, wide)| *out = *wide as i64);
-        out.iter().zip(wide).all(|(out, wide)| i128::from(*out) == wide)
+        let mut values = vec![0i128; out.len()];
+        self.read(start, &mut values);
+        let mut held = true;
+        for (out, value) in out.iter_mut().zip(values) {
+            let value = wide(value);
+            *out = value as i64;
+            held &= i128::from(*out) == value;
+        }
+        held
     }
 
     /// The value at a place.

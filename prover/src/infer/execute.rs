@@ -1,14 +1,15 @@
 //! Decides the values of witness columns: each by its rule, slice by slice, in the program's schedule.
 
-use super::evaluate::{Prefix, Values, unsupported};
+use super::evaluate::{Prefix, Reading, unsupported};
 use super::multiply::Multiply;
 use super::structure::{Structure, local, needed};
-use super::tensor::{Cells, GRAIN, Tensor};
+use super::tensor::{Cells, Tensor, by_runs, join};
 use super::{Columns, InferError};
 use rayon::prelude::*;
+use std::cell::Cell;
 use std::ops::Range;
-use std::sync::Arc;
-use zkllm_kernels::{Integers, Ints};
+use std::sync::{Arc, Mutex, PoisonError};
+use zkllm_kernels::Integers;
 use zkllm_verifier::program::{AxisId, ColumnId, Origin, ProductId, Program, Rotary, Rule};
 
 /// Runs a program in integers.
@@ -163,111 +164,145 @@ impl Executor<'_> {
         let column = &program.columns[id];
         let (name, axes) = (&column.name, &column.axes);
         let Origin::Witness(rule) = &column.origin else { return Ok(()) };
-        let too_wide = || InferError::Overflow { site: name.clone(), bits: 63 };
-        let mut values = match rule {
-            Rule::Exact { of } => self.sum(name, of, axes)?.map(|v| v, |v| v).ok_or_else(too_wide)?,
+        let last = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
+        // Least and greatest of what digits are taken of.
+        let seen = Mutex::new(self.digits[id]);
+        let make: Box<Make> = match rule {
+            Rule::Exact { of } => {
+                let of = self.reading(name, of, axes)?;
+                Box::new(move |start, out| held(of.narrowed(start, out)))
+            }
             Rule::Round { of, shift } => {
-                let values = self.sum(name, of, axes)?;
+                let (of, shift) = (self.reading(name, of, axes)?, *shift);
                 let half = 1i128 << (shift - 1);
                 // Narrow values are below 2^62, so that a shift beyond leaves 0.
-                let narrow = |v: i64| if *shift > 62 { 0 } else { (v + (1 << (shift - 1))) >> shift };
-                values.map(narrow, |v| (v + half) >> shift).ok_or_else(too_wide)?
+                let narrow = move |v: i64| if shift > 62 { 0 } else { (v + (1 << (shift - 1))) >> shift };
+                Box::new(move |start, out| held(of.map(start, out, narrow, |v| (v + half) >> shift)))
             }
             Rule::Digit { of, shift } => {
-                let values = self.sum(name, of, axes)?;
-                self.observe(id, &values);
-                floor(values, *shift).ok_or_else(too_wide)?
+                let (of, shift, seen) = (self.reading(name, of, axes)?, *shift, &seen);
+                Box::new(move |start, out| {
+                    let range = Cell::new((i128::MAX, i128::MIN));
+                    let see = |v: i128| range.set(join(range.get(), (v, v)));
+                    let narrow = |v: i64| {
+                        see(v.into());
+                        v >> shift.min(63)
+                    };
+                    let wide = |v: i128| {
+                        see(v);
+                        v >> shift.min(127)
+                    };
+                    held(of.map(start, out, narrow, wide))?;
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    *seen = Some(seen.map_or(range.get(), |seen| join(seen, range.get())));
+                    Ok(())
+                })
             }
             Rule::InverseSqrt { constant, of } => {
                 let cells = self.own(*of, axes)?;
-                if cells.par_iter().any(|&ss| ss <= 0) {
-                    return Err(InferError::Divisor { site: name.clone() });
-                }
-                cells.into_par_iter().map(|ss| (constant / i128::from(ss)).unsigned_abs().isqrt() as i64).collect()
+                Box::new(move |start, out| {
+                    for (value, &ss) in out.iter_mut().zip(&cells[start..]) {
+                        if ss <= 0 {
+                            return Err(Fault::Divisor);
+                        }
+                        *value = (constant / i128::from(ss)).unsigned_abs().isqrt() as i64;
+                    }
+                    Ok(())
+                })
             }
-            Rule::RowMax { of, over, shift } => self.row_max(name, axes, of, *over, *shift)?,
+            Rule::RowMax { of, over, shift } => {
+                let (of, shift) = (self.reading(name, of, &[&axes[..], &[*over]].concat())?, *shift);
+                let exist = self.existing_of_rows(axes, *over);
+                let count = self.slice[*over].len();
+                Box::new(move |start, out| {
+                    let mut values = vec![0; count];
+                    for (row, top) in (start..).zip(out) {
+                        floor(&of, row * count, &mut values, shift)?;
+                        *top = values[..exist(row)].iter().max().copied().unwrap_or(0);
+                    }
+                    Ok(())
+                })
+            }
             Rule::Gap { top, of, shift } => {
-                let mut values = floor(self.sum(name, of, axes)?, *shift).ok_or_else(too_wide)?;
-                let last = axes.last().map_or(1, |&axis| self.slice[axis].len());
+                let (of, shift) = (self.reading(name, of, axes)?, *shift);
                 let tops = self.own(*top, &axes[..axes.len() - 1])?;
-                let rows = values.par_chunks_mut(last.max(1)).zip(tops).with_min_len(GRAIN.div_ceil(last.max(1)));
-                rows.for_each(|(row, top)| row.iter_mut().for_each(|value| *value = top - *value));
-                values
+                Box::new(move |start, out| {
+                    floor(&of, start, out, shift)?;
+                    let rows = out.chunks_mut(last).zip(&tops[start / last..]);
+                    rows.for_each(|(row, top)| row.iter_mut().for_each(|value| *value = top - *value));
+                    Ok(())
+                })
             }
             Rule::Output { table, of, output } => {
                 let rows = self.reading(name, of, axes)?;
                 let outputs =
                     self.tables[*table].get(*output).ok_or_else(|| unsupported(name, "its table lacks an output"))?;
+                let (outputs, constant) = (outputs.clone(), of.constant);
+                let exist = column.causal.then(|| self.existing(axes));
                 // Pairs that do not exist have no value.
-                let known = |place: usize, values: &mut [i64]| {
-                    rows.narrowed(place, values);
-                    let missing = values.iter_mut().enumerate().find_map(|(at, value)| {
+                Box::new(move |start, out| {
+                    rows.narrowed(start, out);
+                    for (at, value) in out.iter_mut().enumerate() {
                         let output = usize::try_from(*value).ok().and_then(|row| outputs.get(row));
+                        let place = start + at;
+                        if output.is_none() && exist.as_ref().is_none_or(|exist| place % last < exist(place / last)) {
+                            return Err(Fault::Outside(place, rows.at(place) - constant));
+                        }
                         *value = output.copied().unwrap_or(0);
-                        (output.is_none() && !(column.causal && self.acausal(axes, place + at))).then_some(place + at)
-                    });
-                    missing.map_or(Ok(()), |place| Err(self.outside(name, axes, place, rows.at(place) - of.constant)))
-                };
-                by_runs(rows.len(), known)?
+                    }
+                    Ok(())
+                })
             }
             Rule::Divide { numerator, denominator } => {
-                let numerator = self.sum(name, numerator, axes)?;
-                let denominator = self.sum(name, denominator, axes)?;
-                let divide = |place: usize| {
-                    let (n, d) = (numerator.get(place), denominator.get(place));
-                    if d <= 0 {
-                        return Err(InferError::Divisor { site: name.clone() });
+                let numerator = self.reading(name, numerator, axes)?;
+                let denominator = self.reading(name, denominator, axes)?;
+                Box::new(move |start, out| {
+                    let mut divisors = vec![0; out.len()];
+                    let exact = numerator.narrowed(start, out) & denominator.narrowed(start, &mut divisors);
+                    for (at, (value, &d)) in out.iter_mut().zip(&divisors).enumerate() {
+                        let (n, d) = if exact {
+                            (i128::from(*value), i128::from(d))
+                        } else {
+                            (numerator.at(start + at), denominator.at(start + at))
+                        };
+                        if d <= 0 {
+                            return Err(Fault::Divisor);
+                        }
+                        *value = if n.unsigned_abs() < 1 << 60 && d < 1 << 60 {
+                            (2 * n as i64 + d as i64).div_euclid(2 * d as i64)
+                        } else {
+                            i64::try_from((2 * n + d).div_euclid(2 * d)).map_err(|_| Fault::TooWide)?
+                        };
                     }
-                    let narrow = i64::try_from(n).is_ok_and(|n| n.unsigned_abs() < 1 << 60) && d < 1 << 60;
-                    let quotient = if narrow {
-                        i128::from((2 * n as i64 + d as i64).div_euclid(2 * d as i64))
-                    } else {
-                        (2 * n + d).div_euclid(2 * d)
-                    };
-                    i64::try_from(quotient).map_err(|_| too_wide())
-                };
-                by_runs(numerator.len(), |place, values| {
-                    values.iter_mut().enumerate().try_for_each(|(at, value)| divide(place + at).map(|it| *value = it))
-                })?
+                    Ok(())
+                })
             }
         };
-        if column.causal {
-            let length = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
-            let rows = values.par_chunks_mut(length).enumerate();
-            rows.for_each(|(row, values)| values[self.existing(axes, row * length)..].fill(0));
-        }
         let ranges: Vec<_> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
-        if self.local[id] {
-            self.columns[id] = Arc::new(Tensor::shared(axes, ranges, Arc::new(Integers::narrowed(values))));
-        } else {
-            Arc::make_mut(&mut self.columns[id]).write(&ranges, &values);
-        }
-        Ok(())
-    }
-
-    /// The maximum over the indices of `over` that exist for the row.
-    fn row_max(
-        &mut self,
-        name: &str,
-        axes: &[AxisId],
-        of: &zkllm_verifier::program::Sum,
-        over: AxisId,
-        shift: u32,
-    ) -> Result<Vec<i64>, InferError> {
-        let too_wide = || InferError::Overflow { site: name.to_string(), bits: 63 };
-        let values = floor(self.sum(name, of, &[axes, &[over]].concat())?, shift).ok_or_else(too_wide)?;
-        let count = self.slice[over].len().max(1);
-        let later = self.structure.later(over).and_then(|t| axes.iter().position(|&axis| axis == t));
-        let inner: usize =
-            later.map_or(1, |place| axes[place + 1..].iter().map(|&axis| self.slice[axis].len()).product());
-        let top = |(row, values): (usize, &[i64])| {
-            let exist = later.map_or(count, |place| {
-                let t = &self.slice[axes[place]];
-                (t.start + row / inner % t.len() + 1).saturating_sub(self.slice[over].start).min(count)
-            });
-            values[..exist].iter().max().copied().unwrap_or(0)
+        let exist = column.causal.then(|| self.existing(axes));
+        let make = |start: usize, out: &mut [i64]| {
+            make(start, out)?;
+            if let Some(exist) = &exist {
+                let rows = out.chunks_mut(last).enumerate();
+                rows.for_each(|(row, out)| out[exist(start / last + row)..].fill(0));
+            }
+            Ok(())
         };
-        Ok(values.par_chunks(count).enumerate().map(top).collect())
+        let filled = if self.local[id] {
+            by_runs(&ranges, &make).map(|values| {
+                let values = Arc::new(Integers::narrowed(values));
+                self.columns[id] = Arc::new(Tensor::shared(axes, ranges, values));
+            })
+        } else {
+            Arc::make_mut(&mut self.columns[id]).fill(&ranges, &make)
+        };
+        filled.map_err(|fault| match fault {
+            Fault::TooWide => InferError::Overflow { site: name.clone(), bits: 63 },
+            Fault::Divisor => InferError::Divisor { site: name.clone() },
+            Fault::Outside(place, value) => self.outside(name, axes, place, value),
+        })?;
+        self.digits[id] = *seen.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(())
     }
 
     /// A column's own cells on the current slice.
@@ -277,34 +312,25 @@ impl Executor<'_> {
         Ok((0..values.len()).into_par_iter().map(|index| values.get(index) as i64).collect())
     }
 
-    fn observe(&mut self, column: ColumnId, values: &Values) {
-        if values.len() == 0 {
-            return;
+    /// How many of the pairs in each row exist: rows of a tensor whose last axes are of pairs.
+    pub(super) fn existing(&self, axes: &[AxisId]) -> impl Fn(usize) -> usize + Sync + use<> {
+        let [.., t, u] = axes else { unreachable!("pairs have two axes") };
+        let (t, u) = (self.slice[*t].clone(), self.slice[*u].clone());
+        move |row| (t.start + row % t.len().max(1) + 1).saturating_sub(u.start).min(u.len())
+    }
+
+    /// How many indices of `over` exist for each place of a tensor over `axes`.
+    fn existing_of_rows(&self, axes: &[AxisId], over: AxisId) -> impl Fn(usize) -> usize + Sync + use<> {
+        let u = self.slice[over].clone();
+        let later = self.structure.later(over).and_then(|t| axes.iter().position(|&axis| axis == t)).map(|place| {
+            let inner: usize = axes[place + 1..].iter().map(|&axis| self.slice[axis].len()).product();
+            (self.slice[axes[place]].clone(), inner)
+        });
+        move |row| {
+            later.as_ref().map_or(u.len(), |(t, inner)| {
+                (t.start + row / inner % t.len() + 1).saturating_sub(u.start).min(u.len())
+            })
         }
-        let (least, greatest) = match values {
-            Values::Narrow(values) => {
-                let (least, greatest) = Ints::I64(values).range();
-                (least.into(), greatest.into())
-            }
-            Values::Wide(values) => {
-                let ends = values.par_iter().map(|&value| (value, value));
-                ends.reduce(|| (values[0], values[0]), |a, b| (a.0.min(b.0), a.1.max(b.1)))
-            }
-        };
-        let known = self.digits[column].get_or_insert((least, greatest));
-        *known = (known.0.min(least), known.1.max(greatest));
-    }
-
-    /// Whether the place of a causal tensor on the current slice has `u > t`.
-    fn acausal(&self, axes: &[AxisId], place: usize) -> bool {
-        let length = self.slice[axes[axes.len() - 1]].len();
-        place % length >= self.existing(axes, place / length * length)
-    }
-
-    /// How many of the row of pairs that begins at a place exist.
-    pub(super) fn existing(&self, axes: &[AxisId], place: usize) -> usize {
-        let (t, u) = (&self.slice[axes[axes.len() - 2]], &self.slice[axes[axes.len() - 1]]);
-        (t.start + place / u.len().max(1) % t.len().max(1) + 1).saturating_sub(u.start).min(u.len())
     }
 
     /// Layer and position of a place of a tensor on the current slice.
@@ -334,17 +360,20 @@ impl Executor<'_> {
     }
 }
 
-/// `count` values, made in runs by `make(first place, run)`.
-fn by_runs(
-    count: usize,
-    make: impl Fn(usize, &mut [i64]) -> Result<(), InferError> + Sync,
-) -> Result<Vec<i64>, InferError> {
-    let mut values = vec![0; count];
-    let runs = values.par_chunks_mut(GRAIN).enumerate();
-    runs.try_for_each(|(run, values)| make(run * GRAIN, values))?;
-    Ok(values)
+/// Why a value of a column cannot be computed: the place, and the value that its table lacks.
+enum Fault {
+    TooWide,
+    Divisor,
+    Outside(usize, i128),
 }
 
-fn floor(values: Values, shift: u32) -> Option<Vec<i64>> {
-    values.map(|v| v >> shift.min(63), |v| v >> shift.min(127))
+/// Makes the values of a column from a place on.
+type Make<'m> = dyn Fn(usize, &mut [i64]) -> Result<(), Fault> + Sync + 'm;
+
+fn held(all: bool) -> Result<(), Fault> {
+    if all { Ok(()) } else { Err(Fault::TooWide) }
+}
+
+fn floor(sum: &Reading, start: usize, out: &mut [i64], shift: u32) -> Result<(), Fault> {
+    held(sum.map(start, out, |v| v >> shift.min(63), |v| v >> shift.min(127)))
 }

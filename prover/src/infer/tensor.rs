@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use zkllm_kernels::{Integers, Ints};
+use zkllm_kernels::{Integers, Ints, each_width};
 use zkllm_verifier::program::AxisId;
 
 /// Values a thread takes at a time.
@@ -41,8 +41,18 @@ impl Tensor {
 
     /// Zeros.
     pub fn zeros(axes: &[AxisId], ranges: Vec<Range<usize>>) -> Self {
+        Self::zeros_for(axes, ranges, (0, 0))
+    }
+
+    /// Zeros, with room for values from the least to the greatest.
+    pub fn zeros_for(axes: &[AxisId], ranges: Vec<Range<usize>>, ends: (i64, i64)) -> Self {
         let count = ranges.iter().map(Range::len).product();
-        Self { axes: axes.to_vec(), ranges, cells: Cells::Ints(Arc::new(Integers::zeros(count))), magnitude: 0 }
+        Self {
+            axes: axes.to_vec(),
+            ranges,
+            cells: Cells::Ints(Arc::new(Integers::zeros_for(count, ends))),
+            magnitude: 0,
+        }
     }
 
     /// The steps of the axes.
@@ -52,6 +62,61 @@ impl Tensor {
             strides[axis - 1] = strides[axis] * self.ranges[axis].len();
         }
         strides
+    }
+
+    /// Writes the box `ranges`: `make(place, run)` gives the values from a place of it on, row major; any of them may be asked
+    /// for more than once.
+    pub fn fill<E: Send>(
+        &mut self,
+        ranges: &[Range<usize>],
+        make: &(impl Fn(usize, &mut [i64]) -> Result<(), E> + Sync),
+    ) -> Result<(), E> {
+        let Some(window) = self.window(ranges) else {
+            let values = by_runs(ranges, make)?;
+            self.write(ranges, &values);
+            return Ok(());
+        };
+        let Cells::Ints(ints) = &mut self.cells else { return Ok(()) };
+        let ints = Arc::make_mut(ints);
+        let length = run_length(ranges);
+        loop {
+            let room = ints.room();
+            let fits = |range: (i64, i64)| room.0 <= range.0 && range.1 <= room.1;
+            let range = each_width!(Integers, ints, cells => {
+                let runs = cells[window.clone()].par_chunks_mut(length).enumerate();
+                let ranges = runs.map_init(Vec::new, |values, (run, cells)| {
+                    values.resize(cells.len(), 0);
+                    make(run * length, values)?;
+                    let range = values.iter().fold((i64::MAX, i64::MIN), |ends, value| join(ends, (*value, *value)));
+                    if fits(range) {
+                        cells.iter_mut().zip(values).for_each(|(cell, value)| *cell = *value as _);
+                    }
+                    Ok(range)
+                });
+                ranges.try_reduce(|| (i64::MAX, i64::MIN), |a, b| Ok(join(a, b)))
+            })?;
+            if fits(range) {
+                self.magnitude = self.magnitude.max(u128::from(range.0.unsigned_abs().max(range.1.unsigned_abs())));
+                return Ok(());
+            }
+            // Once more in a width that holds them. Where nothing but zeros is so far, those need not be copied.
+            if self.magnitude == 0 {
+                *ints = Integers::zeros_for(ints.len(), range);
+            } else {
+                ints.widen(range);
+            }
+        }
+    }
+
+    /// Where the cells of the box `ranges` are, if they lie side by side; `None` if there are none.
+    pub fn window(&self, ranges: &[Range<usize>]) -> Option<Range<usize>> {
+        // The trailing axes are whole, and one more may be cut; before it is one index each.
+        let whole = std::iter::zip(ranges, &self.ranges).rev().take_while(|(range, own)| range == own).count();
+        let outer = &ranges[..ranges.len().saturating_sub(whole + 1)];
+        let count: usize = ranges.iter().map(Range::len).product();
+        let places = std::iter::zip(ranges, &self.ranges).zip(self.strides());
+        let start: usize = places.map(|((range, own), stride)| (range.start - own.start) * stride).sum();
+        (count > 0 && outer.iter().all(|range| range.len() == 1)).then_some(start..start + count)
     }
 
     /// Writes the box `ranges`, given row major.
@@ -91,4 +156,27 @@ impl Tensor {
             ints.copy(start, values, range);
         }
     }
+}
+
+/// The values of the box `ranges`, as [`Tensor::fill`] takes them.
+pub(super) fn by_runs<E: Send>(
+    ranges: &[Range<usize>],
+    make: &(impl Fn(usize, &mut [i64]) -> Result<(), E> + Sync),
+) -> Result<Vec<i64>, E> {
+    let mut values = vec![0; ranges.iter().map(Range::len).product()];
+    let length = run_length(ranges);
+    values.par_chunks_mut(length).enumerate().try_for_each(|(run, values)| make(run * length, values))?;
+    Ok(values)
+}
+
+/// Values of whole rows that a thread takes at a time.
+fn run_length(ranges: &[Range<usize>]) -> usize {
+    let count: usize = ranges.iter().map(Range::len).product();
+    let row = ranges.last().map_or(1, Range::len).max(1);
+    (count / (4 * rayon::current_num_threads())).clamp(1 << 8, GRAIN).next_multiple_of(row)
+}
+
+/// The least range that holds both.
+pub(super) fn join<T: Ord>(a: (T, T), b: (T, T)) -> (T, T) {
+    (a.0.min(b.0), a.1.max(b.1))
 }

@@ -8,7 +8,7 @@ use super::{Columns, InferError};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use zkllm_kernels::{Integers, Numbers};
+use zkllm_kernels::{Integers, Numbers, each_width};
 use zkllm_verifier::program::{AxisId, ColumnId, Index, Lookup, Origin, Program, Source, Sum, Table, Term};
 
 /// A whole inference.
@@ -37,7 +37,8 @@ pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) ->
     let program = executor.program.clone();
     let rows = |lookup: &Lookup| {
         let ranges = program.lengths(&lookup.axes).into_iter().map(|length| 0..length).collect();
-        held(&program, lookup).is_none().then(|| Tensor::zeros(&lookup.axes, ranges))
+        let last = (1 << program.tables[lookup.table].bits()) - 1;
+        held(&program, lookup).is_none().then(|| Tensor::zeros_for(&lookup.axes, ranges, (0, last)))
     };
     let mut rows: Vec<Option<Tensor>> = program.lookups.iter().map(rows).collect();
     let mut multiplicities: Vec<Vec<u64>> = program.tables.iter().map(|table| vec![0; 1 << table.bits()]).collect();
@@ -168,16 +169,18 @@ impl Executor<'_> {
         // Whole rows, of which only the first so many exist if they are of pairs.
         let length = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
         let run = GRAIN.next_multiple_of(length);
+        let exist = lookup.causal.then(|| self.existing(axes));
         // As few tasks as keep all threads busy: each counts on its own.
         let each = count.div_ceil(rayon::current_num_threads()).max(4 * size).next_multiple_of(run);
-        let mut numbers = vec![0i64; count];
-        let task = |(task, numbers): (usize, &mut [i64])| {
-            let (mut counts, mut found) = (vec![0u32; size], vec![0; run]);
-            for (at, numbers) in numbers.chunks_mut(run).enumerate() {
-                let start = task * each + at * run;
+        let task = |task: usize, store: &mut dyn FnMut(usize, &[i64])| {
+            let (mut counts, mut numbers, mut found) = (vec![0u32; size], vec![0; run], vec![0; run]);
+            let end = count.min((task + 1) * each);
+            for start in (task * each..end).step_by(run) {
+                let numbers = &mut numbers[..run.min(end - start)];
                 let exact = number.narrowed(start, numbers);
                 let rows = |at: usize| {
-                    start + at..start + at + if lookup.causal { self.existing(axes, start + at) } else { length }
+                    let exist = exist.as_ref().map_or(length, |exist| exist((start + at) / length));
+                    start + at..start + at + exist
                 };
                 for (row, numbers) in numbers.chunks_mut(length).enumerate() {
                     let places = rows(row * length);
@@ -202,19 +205,29 @@ impl Executor<'_> {
                         }
                     }
                 }
+                store(start - task * each, numbers);
             }
             Ok(counts)
         };
-        let tasks = numbers.par_chunks_mut(each).enumerate().map(task);
-        let counts = tasks.collect::<Result<Vec<_>, InferError>>()?;
+        let counts = if let Some(rows) = rows {
+            let ranges: Vec<Range<usize>> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
+            let window = rows.window(&ranges).ok_or_else(|| unsupported(name, "its rows are not side by side"))?;
+            let Cells::Ints(rows) = &mut rows.cells else { return Ok(()) };
+            each_width!(Integers, Arc::make_mut(rows), rows => {
+                let store = |(number, rows): (usize, &mut [_])| {
+                    task(number, &mut |at, numbers| {
+                        rows[at..].iter_mut().zip(numbers).for_each(|(row, number)| *row = *number as _);
+                    })
+                };
+                rows[window].par_chunks_mut(each).enumerate().map(store).collect::<Result<Vec<_>, InferError>>()
+            })
+        } else {
+            (0..count.div_ceil(each)).into_par_iter().map(|number| task(number, &mut |_, _| ())).collect()
+        }?;
         let total = |(row, total): (usize, &mut u64)| {
             *total += counts.iter().map(|counts| u64::from(counts[row])).sum::<u64>();
         };
         multiplicities.par_iter_mut().with_min_len(1 << 12).enumerate().for_each(total);
-        if let Some(rows) = rows {
-            let ranges: Vec<Range<usize>> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
-            rows.write(&ranges, &numbers);
-        }
         Ok(())
     }
 
