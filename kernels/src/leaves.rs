@@ -1,5 +1,5 @@
-//! Decides how much of the fraction tree is stored: as many levels as the memory at hand holds, the lowest ones, where most
-//! of the fractions are, never. Those are made anew for every round that reads them, one part of the leaves after the other,
+//! Decides how much of the fraction tree is stored: as many levels as the memory at hand holds. The leaves, and the lowest
+//! levels where it does not hold all, are made anew for every round that reads them, one part of the leaves after the other,
 //! until enough variables are bound that the rest fits.
 //!
 //! Of `L` leaves, level `n - i` has `L / 2^i` fractions of 64 bytes, so all levels from `n - i` up take `128 L / 2^i` bytes. The
@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use crate::{Block, Denominators, Ints, Numerators, each_width};
 
 /// How far above the leaves the lowest stored level is: nearest where there is memory, farthest where there is little.
-const LOWEST: RangeInclusive<usize> = 2..=9;
+const LOWEST: RangeInclusive<usize> = 1..=9;
 /// Leaves of a part at least, and at most.
 const PART: [usize; 2] = [1 << 10, 1 << 22];
 /// Bytes of a leaf in a part that is being made.
@@ -192,6 +192,6 @@ mod tests {
             denominators: Denominators::Rows { rows, table: vec![Fr::from(1)].into() },
         };
         let lowest = |bytes| Stored::within(bytes, std::slice::from_ref(&block)).lowest;
-        assert_eq!([lowest(usize::MAX), lowest(1 << 26), lowest(1 << 25), lowest(1 << 23), lowest(0)], [2, 2, 3, 5, 9]);
+        assert_eq!([lowest(usize::MAX), lowest(1 << 26), lowest(1 << 25), lowest(1 << 23), lowest(0)], [1, 2, 3, 5, 9]);
     }
 }

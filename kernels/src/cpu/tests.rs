@@ -156,7 +156,7 @@ fn a_tree_whose_lowest_levels_are_made_anew_is_the_same() {
         block(5 << 13, &[90], &[7], true),
         block(6 << 13, &[30, 129], &[5, 8], true),
     ];
-    // From all but the lowest level stored to nothing below the ninth.
+    // From everything above the leaves stored to nothing below the ninth level.
     for bytes in [1 << 20, 1 << 18, 1 << 16, 0] {
         let mut trees = [usize::MAX, bytes].map(|bytes| Tree::build(16, blocks.to_vec(), bytes));
         assert_eq!(trees[0].root(), trees[1].root());

@@ -316,7 +316,7 @@ fn a_large_tree_agrees_on_its_coarse_layers() {
     whole_tree(&checked(), 15, blocks, &mut source);
 }
 
-/// A tree that takes 2 MB, and much less when more of its lowest levels are made as they are read.
+/// A tree that takes 3 MB, and much less when its lowest levels are made as they are read.
 #[allow(dead_code)]
 pub fn a_tall_tree<B: Backend>(backend: &B) {
     let mut source = Source(9);

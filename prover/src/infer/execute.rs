@@ -237,7 +237,7 @@ impl Executor<'_> {
                 let rows = self.reading(name, of, axes)?;
                 let outputs =
                     self.tables[*table].get(*output).ok_or_else(|| unsupported(name, "its table lacks an output"))?;
-                let (outputs, constant) = (outputs.clone(), of.constant);
+                let constant = of.constant;
                 let exist = column.causal.then(|| self.existing(axes));
                 // Pairs that do not exist have no value.
                 Box::new(move |start, out| {
