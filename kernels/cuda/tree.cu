@@ -6,16 +6,24 @@ struct Fraction {
     Fr p, q;
 };
 
-// Numbers of a table's rows: `plus` more than small integers of a kind. If there are matrices of `times x earlier`, the first
-// number at `first` in one of them, there is no number above the diagonal.
+// Numbers of a table's rows: `plus` more than small integers of a kind. If there are squares of `side` rows and columns, one
+// after the other, and `first` is a place in one of them, there are numbers only where a place is not above the diagonal, and
+// `before` of them are before the first.
 struct Numbers {
     const u8* values;
-    u64 kind, plus, times, earlier, first;
+    u64 kind, plus, side, first, before;
 
-    DEVICE bool exists(u64 index) const {
-        return !times || (first + index) % earlier <= (first + index) / earlier % times;
+    // Whether there is a number at a place, and which.
+    DEVICE bool find(u64 place, u64& number) const {
+        if (side) {
+            place += first;
+            u64 line = place / side, column = place % side, square = line / side, row = line % side;
+            if (column > row) return false;
+            place = square * (side * (side + 1) / 2) + row * (row + 1) / 2 + column - before;
+        }
+        number = load_int(values, u32(kind), place) + plus;
+        return true;
     }
-    DEVICE u64 at(u64 index) const { return load_int(values, u32(kind), index) + plus; }
 };
 
 // The fractions of one level: all `p` are 1 where there is no table of them, and leaves are made on the fly where there
@@ -27,8 +35,9 @@ struct Level {
     u64 length;
 
     DEVICE Fraction at(u64 index) const {
-        if (rows.values && !rows.exists(index)) return {Fr::zero(), Fr::one()};
-        return {p ? p[index] : Fr::one(), q[rows.values ? rows.at(index) : index]};
+        u64 row = index;
+        if (rows.values && !rows.find(index, row)) return {Fr::zero(), Fr::one()};
+        return {p ? p[index] : Fr::one(), q[row]};
     }
 
     // Where the children of a node begin; `whole` unless the second is padding.
@@ -40,11 +49,11 @@ struct Level {
 };
 
 // `(p0 q1 + p1 q0) / (q0 q1)` for every node.
-KERNEL(level_above, Fr* out_p, Fr* out_q, const Fr* p, const Fr* q, const u8* rows, u64 kind, u64 plus, u64 times,
-       u64 earlier, u64 first_row, u64 length, u64 nodes) {
+KERNEL(level_above, Fr* out_p, Fr* out_q, const Fr* p, const Fr* q, const u8* rows, u64 kind, u64 plus, u64 side,
+       u64 first_place, u64 before, u64 length, u64 nodes) {
     u64 node = thread_number();
     if (node >= nodes) return;
-    Level below = {p, q, {rows, kind, plus, times, earlier, first_row}, length};
+    Level below = {p, q, {rows, kind, plus, side, first_place, before}, length};
     bool whole;
     u64 first = below.children(node, whole);
     Fraction sum = below.at(first);
@@ -102,15 +111,15 @@ struct Stored {
     }
 };
 
-KERNEL(leaf_round, Fr* out, const Fr* p, const Fr* q, const u8* leaves, u64 kind, u64 plus, u64 times, u64 earlier,
-       u64 first, u64 below_length, Fr lambda, const Fr* row_weights, const Fr* high, const Fr* low, u64 rows, u64 length) {
-    Quads<Below> quads = {{{p, q, {leaves, kind, plus, times, earlier, first}, below_length}}, lambda};
+KERNEL(leaf_round, Fr* out, const Fr* p, const Fr* q, const u8* leaves, u64 kind, u64 plus, u64 side, u64 first,
+       u64 before, u64 below_length, Fr lambda, const Fr* row_weights, const Fr* high, const Fr* low, u64 rows, u64 length) {
+    Quads<Below> quads = {{{p, q, {leaves, kind, plus, side, first, before}, below_length}}, lambda};
     sum_round(out, quads, {row_weights, high, low, rows, length});
 }
 
-KERNEL(leaf_fold, Fr* out, const Fr* p, const Fr* q, const u8* leaves, u64 kind, u64 plus, u64 times, u64 earlier,
-       u64 first, u64 below_length, Fr lambda, u64 rows, u64 length, Fr r) {
-    fold<4>(out, Quads<Below>{{{p, q, {leaves, kind, plus, times, earlier, first}, below_length}}, lambda}, rows, length, r);
+KERNEL(leaf_fold, Fr* out, const Fr* p, const Fr* q, const u8* leaves, u64 kind, u64 plus, u64 side, u64 first,
+       u64 before, u64 below_length, Fr lambda, u64 rows, u64 length, Fr r) {
+    fold<4>(out, Quads<Below>{{{p, q, {leaves, kind, plus, side, first, before}, below_length}}, lambda}, rows, length, r);
 }
 
 KERNEL(node_round, Fr* out, const Fr* tables, u64 size, Fr lambda, const Fr* row_weights, const Fr* high, const Fr* low,

@@ -22,6 +22,24 @@ macro_rules! each_width {
 /// Integers that a thread is worth its start for.
 const GRAIN: usize = 1 << 16;
 
+/// How many of the first `place` entries of squares, one after the other of `side` rows and columns, are not above a
+/// diagonal: where an entry is stored among those.
+pub fn below(side: usize, place: usize) -> usize {
+    let (line, column) = (place / side.max(1), place % side.max(1));
+    let (square, row) = (line / side.max(1), line % side.max(1));
+    square * triangle(side) + triangle(row) + column.min(row + 1)
+}
+
+/// Entries of a square of `side` rows and columns that are not above its diagonal.
+fn triangle(side: usize) -> usize {
+    side * (side + 1) / 2
+}
+
+/// By row, where such entries are in the square, and among themselves.
+fn lines(side: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    (0..side).map(move |row| (row * side..row * side + row + 1, triangle(row)..triangle(row + 1)))
+}
+
 /// A borrowed run of small integers.
 #[derive(Clone, Copy, Debug)]
 pub enum Ints<'a> {
@@ -59,6 +77,33 @@ impl<'a> Ints<'a> {
             Ints::I32(x) => Ints::I32(&x[range]),
             Ints::I64(x) => Ints::I64(&x[range]),
         }
+    }
+
+    /// Least and greatest that the width holds.
+    pub fn room(&self) -> (i64, i64) {
+        match self {
+            Ints::U8(_) => (0, u8::MAX.into()),
+            Ints::I16(_) => (i16::MIN.into(), i16::MAX.into()),
+            Ints::U16(_) => (0, u16::MAX.into()),
+            Ints::I32(_) => (i32::MIN.into(), i32::MAX.into()),
+            Ints::I64(_) => (i64::MIN, i64::MAX),
+        }
+    }
+
+    /// The squares of `side` rows and columns of which these are the entries that are not above the diagonals; 0 above.
+    #[allow(clippy::unnecessary_cast)] // One of the widths is that of the others.
+    pub fn squares(&self, side: usize) -> Integers {
+        let count = self.len() / triangle(side).max(1);
+        let mut squares = Integers::zeros_for(count * side * side, self.room());
+        each_width!(Integers, &mut squares, squares => each_width!(Ints, self, stored => {
+            let pairs = squares.par_chunks_mut((side * side).max(1)).zip(stored.par_chunks(triangle(side).max(1)));
+            pairs.for_each(|(square, stored)| {
+                for (own, there) in lines(side) {
+                    square[own].iter_mut().zip(&stored[there]).for_each(|(entry, value)| *entry = *value as _);
+                }
+            });
+        }));
+        squares
     }
 
     /// Least and greatest of them; `(0, 0)` of none.
@@ -168,13 +213,7 @@ impl Integers {
 
     /// Least and greatest value that this width holds.
     pub fn room(&self) -> (i64, i64) {
-        match self {
-            Integers::U8(_) => (0, 0xff),
-            Integers::I16(_) => (-0x8000, 0x7fff),
-            Integers::U16(_) => (0, 0xffff),
-            Integers::I32(_) => (i32::MIN.into(), i32::MAX.into()),
-            Integers::I64(_) => (i64::MIN, i64::MAX),
-        }
+        self.view().room()
     }
 
     /// Makes the width hold the values from `least` to `greatest` too.
@@ -185,6 +224,22 @@ impl Integers {
             let narrow = std::mem::replace(self, wider);
             each_width!(Integers, &narrow, narrow => self.fill(0, narrow));
         }
+    }
+
+    /// Copies of squares of `side` rows and columns what is not above their diagonals to the places from `start` on, widening
+    /// all to their width.
+    #[allow(clippy::unnecessary_cast)] // One of the widths is that of the others.
+    pub fn copy_triangles(&mut self, start: usize, squares: Ints<'_>, side: usize) {
+        self.widen(squares.room());
+        let end = start + below(side, squares.len());
+        each_width!(Integers, self, own => each_width!(Ints, squares, squares => {
+            let stored = own[start..end].par_chunks_mut(triangle(side).max(1));
+            stored.zip(squares.par_chunks((side * side).max(1))).for_each(|(stored, square)| {
+                for (own, there) in lines(side) {
+                    stored[there].iter_mut().zip(&square[own]).for_each(|(entry, value)| *entry = *value as _);
+                }
+            });
+        }));
     }
 
     /// Copies `values`, of which `range` bounds all, to the places from `start` on, widening all if they do not fit.
@@ -205,31 +260,36 @@ impl Integers {
     }
 }
 
-/// Numbers of table rows, shared and packed: number `i` is `values[start + i] + plus`.
+/// Numbers of table rows, shared and packed: number `i` is `values[start + i] + plus`, unless the places are those of squares
+/// of which there are numbers only where a place is not above the diagonal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbers {
     values: Arc<Integers>,
     plus: i64,
+    /// Of the places.
     range: Range<usize>,
-    causal: Option<[usize; 2]>,
+    /// Of the squares; 0 if there is a number everywhere.
+    side: usize,
 }
 
 impl Numbers {
     /// All of `values`, each with `plus` added.
     pub fn new(values: Arc<Integers>, plus: i64) -> Self {
         let range = 0..values.len();
-        Numbers { values, plus, range, causal: None }
+        Numbers { values, plus, range, side: 0 }
     }
 
-    /// The same as the matrices of `[rows, columns]`, one after the other: where the column is above the row there is no
-    /// number.
-    pub fn causal(self, shape: [usize; 2]) -> Self {
-        Numbers { causal: Some(shape), ..self }
+    /// All of `values`, each with `plus` added, at the places of squares of `side` rows and columns, one after the other, that
+    /// are not above the diagonals; at the others there is no number.
+    pub fn causal(values: Arc<Integers>, plus: i64, side: usize) -> Self {
+        let squares = values.len() / triangle(side).max(1);
+        assert_eq!(squares * triangle(side), values.len(), "numbers of whole squares");
+        Numbers { values, plus, range: 0..squares * side * side, side }
     }
 
     /// Whether there may be places without a number.
     pub fn is_causal(&self) -> bool {
-        self.causal.is_some()
+        self.side > 0
     }
 
     /// The numbers of a range of the places.
@@ -256,12 +316,19 @@ impl Numbers {
 
     /// The values as they are stored, without what is added.
     pub fn stored(&self) -> Ints<'_> {
-        self.values.view().slice(self.range.clone())
+        let [first, end] = [self.range.start, self.range.end].map(|place| self.stored_at(place));
+        self.values.view().slice(first..end)
     }
 
-    /// Rows and columns of the matrices, and the place in the first of them where the numbers begin; zeros if there are none.
+    fn stored_at(&self, place: usize) -> usize {
+        if self.is_causal() { below(self.side, place) } else { place }
+    }
+
+    /// Rows of a square, the place in the first of them where the numbers begin, and how many of its numbers are before;
+    /// zeros if there are none.
     pub fn shape(&self) -> [usize; 3] {
-        self.causal.map_or([0; 3], |[rows, columns]| [rows, columns, self.range.start % (rows * columns).max(1)])
+        let first = if self.is_causal() { self.range.start % (self.side * self.side) } else { 0 };
+        [self.side, first, below(self.side, first)]
     }
 
     /// The number at a place: `None` if there is none.
@@ -278,24 +345,27 @@ impl Numbers {
             return;
         }
         let number = |value: i64| usize::try_from(value + self.plus).unwrap_or(usize::MAX);
-        let stored = self.stored().slice(from..self.len());
-        let Some([rows, columns]) = self.causal else {
-            each_width!(Ints, stored, x => {
+        let place = self.range.start + from;
+        if !self.is_causal() {
+            each_width!(Ints, self.values.view().slice(place..self.range.end), x => {
                 x.iter().step_by(step).take(count).enumerate().for_each(|(k, x)| f(k, Some(number(*x as i64))));
             });
             return;
-        };
-        let place = self.range.start + from;
-        let (mut row, mut column) = (place / columns % rows, place % columns);
-        each_width!(Ints, stored, x => {
-            x.iter().step_by(step).take(count).enumerate().for_each(|(k, x)| {
-                f(k, (column <= row).then(|| number(*x as i64)));
+        }
+        let side = self.side;
+        let (mut row, mut column) = (place / side % side, place % side);
+        // Where the row begins among the numbers.
+        let mut first = below(side, place - column);
+        each_width!(Ints, self.values.view(), x => {
+            for k in 0..count {
+                f(k, (column <= row).then(|| number(x[first + column] as i64)));
                 column += step;
-                while column >= columns {
-                    column -= columns;
-                    row = if row + 1 == rows { 0 } else { row + 1 };
+                while column >= side {
+                    column -= side;
+                    first += row + 1;
+                    row = if row + 1 == side { 0 } else { row + 1 };
                 }
-            });
+            }
         });
     }
 
@@ -341,21 +411,34 @@ mod tests {
 
     #[test]
     fn numbers_are_where_they_exist() {
-        let values: Vec<i64> = (0..60).map(|at| at - 7).collect();
-        let all = Numbers::new(Arc::new(Integers::narrowed(values)), 7);
-        let causal = all.clone().causal([4, 5]);
-        for (start, end, step) in [(0, 60, 1), (0, 60, 2), (3, 59, 3), (21, 60, 7), (19, 60, 11)] {
+        let squares = Integers::narrowed((0..75).map(|at| at - 7).collect());
+        let mut triangles = Integers::zeros(45);
+        triangles.copy_triangles(0, squares.view().slice(0..25), 5);
+        triangles.copy_triangles(15, squares.view().slice(25..75), 5);
+        let above = |place: usize| place % 5 > place / 5 % 5;
+        let there: Vec<i64> = (0..75).filter(|place| !above(*place)).map(|place| place as i64 - 7).collect();
+        assert_eq!(triangles.to_vec(), there);
+        assert!((0..=75).all(|end| below(5, end) == (0..end).filter(|place| !above(*place)).count()));
+        let entry = |place: usize| if above(place) { 0 } else { place as i64 - 7 };
+        assert_eq!(triangles.view().squares(5).to_vec(), (0..75).map(entry).collect::<Vec<_>>());
+        assert!(Integers::zeros(0).view().squares(0).is_empty() && below(0, 0) == 0);
+
+        let all = Numbers::new(Arc::new(squares), 7);
+        let causal = Numbers::causal(Arc::new(triangles), 7, 5);
+        for (start, end, step) in [(0, 75, 1), (0, 75, 2), (3, 59, 3), (21, 75, 7), (19, 60, 11), (33, 33, 1)] {
             let (all, causal) = (all.slice(start..end), causal.slice(start..end));
-            assert!(all.all_below(60) && !all.all_below(end - 1));
+            assert_eq!(causal.stored().len(), (start..end).filter(|place| !above(*place)).count());
+            assert!(all.all_below(75) && (start == end || !all.all_below(end - 1)));
             for from in 0..end - start {
                 let count = (end - start - from).div_ceil(step);
                 all.each(from, step, count, |k, row| assert_eq!(row, Some(start + from + k * step)));
                 causal.each(from, step, count, |k, row| {
                     let place = start + from + k * step;
-                    assert_eq!(row, (place % 5 <= place / 5 % 4).then_some(place));
+                    assert_eq!(row, (!above(place)).then_some(place));
                 });
             }
         }
-        assert_eq!(causal.slice(23..60).shape(), [4, 5, 3]);
+        assert_eq!(causal.slice(37..60).shape(), [5, 12, 5]);
+        assert_eq!(all.shape(), [0; 3]);
     }
 }

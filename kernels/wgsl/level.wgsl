@@ -1,7 +1,8 @@
 // Decides how the fractions of a level of the tree are read: all `p` are 1 where there is no table of them, and leaves
 // are made on the fly where there are `leaves`: then `q` is the table that they number, `plus` more than small integers of a
-// kind. If there are matrices of `times x earlier`, the first number at `first` in one of them, there is no number above the
-// diagonal. What is not there is 0/1, and so is a leaf without a number.
+// kind. If there are squares of `side` rows and columns, one after the other, and `first` is a place in one of them, there are
+// numbers only where a place is not above the diagonal, and `before` of them are before the first. What is not there is 0/1,
+// and so is a leaf without a number.
 // Uses: fr packed
 struct Fraction {
     p: Fr,
@@ -9,17 +10,24 @@ struct Fraction {
 }
 
 fn fraction(index: u32) -> Fraction {
-    var row = index;
+    var at = index;
     if (arguments.leaves != 0u) {
-        let place = arguments.first + index;
-        if (arguments.times != 0u && place % arguments.earlier > place / arguments.earlier % arguments.times) {
-            return Fraction(Fr(), FR_ONE);
+        var number = index;
+        let side = arguments.side;
+        if (side != 0u) {
+            let place = arguments.first + index;
+            let line = place / side;
+            let column = place % side;
+            let square = line / side;
+            let row = line % side;
+            if (column > row) { return Fraction(Fr(), FR_ONE); }
+            number = square * (side * (side + 1u) / 2u) + row * (row + 1u) / 2u + column - arguments.before;
         }
-        row = load_low(arguments.leaves, arguments.kind, index) + arguments.plus;
+        at = load_low(arguments.leaves, arguments.kind, number) + arguments.plus;
     }
     var p = FR_ONE;
     if (arguments.p != 0u) { p = fr_load(arguments.p + 32u * index); }
-    return Fraction(p, fr_load(arguments.q + 32u * row));
+    return Fraction(p, fr_load(arguments.q + 32u * at));
 }
 
 // The two children of a node; rows of the level have `below_length` fractions.

@@ -10,9 +10,9 @@ struct Arguments {
     leaves: u32,
     kind: u32,
     plus: u32,
-    times: u32,
-    earlier: u32,
+    side: u32,
     first: u32,
+    before: u32,
     below_length: u32,
     nodes: u32,
 }

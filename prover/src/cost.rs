@@ -1,5 +1,6 @@
 //! Decides what a proof will cost, from its plan alone, and the floor under its time from measured unit costs.
 
+use crate::causal;
 use crate::infer::{direct, held};
 use ark_bls12_381::{Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
@@ -69,15 +70,18 @@ impl Cost {
         let program = &plan.program;
         let size = |axes: &[usize]| program.lengths(axes).iter().map(|&length| length as u64).product::<u64>();
         let mut cost = Self::default();
-        // Causal lookups and columns are stored as squares; columns as wide as their lookups say, 4 bytes without one.
+        let stored = |axes: &[usize], causal: bool| {
+            causal::stored(causal::side(program, axes, causal), size(axes) as usize) as u64
+        };
+        // The tree has a place for what is above a diagonal. Columns are as wide as their lookups say, 4 bytes without one.
         let (mut rows, mut widths) = (0, vec![4; program.columns.len()]);
         for lookup in &program.lookups {
-            let (size, table) = (size(&lookup.axes), &program.tables[lookup.table]);
-            rows += size;
-            cost.leaves += if lookup.causal { size / 2 } else { size };
+            let (stored, table) = (stored(&lookup.axes, lookup.causal), &program.tables[lookup.table]);
+            rows += size(&lookup.axes);
+            cost.leaves += stored;
             let numbers = (0, (1i64 << table.bits()) - 1);
             if held(program, lookup).is_none() {
-                cost.row_bytes += size * width(numbers);
+                cost.row_bytes += stored * width(numbers);
             }
             let outputs = table.outputs().into_iter().map(|output| Ints::I64(&output).range());
             for (value, range) in lookup.values.iter().zip([numbers].into_iter().chain(outputs)) {
@@ -89,7 +93,7 @@ impl Cost {
         let tables = program.tables.iter().map(|table| 1u64 << table.bits()).sum::<u64>();
         (rows, cost.leaves) = (rows + tables, cost.leaves + tables);
         for (column, width) in program.columns.iter().zip(widths) {
-            let entries = if column.causal { size(&column.axes) / 2 } else { size(&column.axes) };
+            let entries = stored(&column.axes, column.causal);
             match column.origin {
                 Origin::Model => {
                     cost.weights += entries;
@@ -98,7 +102,9 @@ impl Cost {
                     cost.small_products += 4 * entries;
                 }
                 _ => {
-                    cost.memory_bytes += size(&column.axes) * width;
+                    // A layer of squares is whole while it is made.
+                    let layer = if column.causal { size(&column.axes[1..]) } else { 0 };
+                    cost.memory_bytes += (entries + layer) * width;
                     cost.committed += entries;
                     cost.small_products += 5 * entries;
                     cost.additions += entries;

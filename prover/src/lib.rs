@@ -3,6 +3,7 @@
 //! The modules stand in the order in which data flows: a model file becomes integers and a card, a prompt becomes tokens
 //! and a trace, a trace becomes a receipt.
 
+pub mod causal;
 pub mod cli;
 pub mod commit;
 pub mod cost;

@@ -98,9 +98,9 @@ impl Case {
         prove(backend, self.generators(), &self.subject(), self.witness(), blinding, &|_| {}).expect("a receipt")
     }
 
-    /// All columns' integers.
+    /// All columns' integers, dense.
     pub fn cells(&self) -> Vec<Integers> {
-        self.trace.columns.iter().map(|column| (**column).clone()).collect()
+        self.trace.whole(&self.plan.program)
     }
 
     /// The column of that name.

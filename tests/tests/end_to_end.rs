@@ -1,10 +1,13 @@
 //! Honest receipts verify.
 
+use std::iter::zip;
 use zkllm_cuda_shim::Shim;
 use zkllm_kernels::device::{Fault, OnDevice, catch};
 use zkllm_kernels::wgpu::{Options, Wgpu};
-use zkllm_kernels::{Backend, Cpu, Reference, Rows};
+use zkllm_kernels::{Backend, Cpu, Integers, Reference, Rows};
 use zkllm_prover::infer::trace_by;
+use zkllm_prover::prove::blinding::Blinding;
+use zkllm_prover::prove::{Witness, prove};
 use zkllm_prover::quantise::Tiny;
 use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::verify;
@@ -40,6 +43,16 @@ fn backends_make_the_same_bytes() {
     assert!(case.receipt(&OnDevice::on(Shim::default()), "blinding") == receipt);
     assert!(case.receipt(&Wgpu::open(&Options::default()).expect("an adapter"), "blinding") == receipt);
     assert!(verify(&case.card.to_bytes(), &receipt).is_ok());
+}
+
+#[test]
+fn causal_columns_stored_whole_make_the_same_bytes() {
+    let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
+    let whole = case.cells();
+    assert!(zip(&whole, &case.trace.columns).any(|(whole, stored)| whole.len() > stored.len()));
+    let witness = Witness { columns: whole.iter().map(Integers::view).collect(), ..case.witness() };
+    let receipt = prove(&Cpu, case.generators(), &case.subject(), witness, Blinding::seeded(b"blinding"), &|_| {});
+    assert!(receipt.expect("a receipt") == case.receipt(&Cpu, "blinding"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
 
 use super::{Tree, combine, commit, limbs, points::Scalar, runs, wide::Wide};
-use crate::{Backend, Block, Cpu, Denominators, FractionTree, Ints, Numbers, Numerators, Piece, Sumcheck};
+use crate::{Backend, Block, Cpu, Denominators, FractionTree, Integers, Ints, Numbers, Numerators, Piece, Sumcheck};
 
 fn elements(count: usize, seed: u64) -> Vec<Fr> {
     let mut x = Fr::from(seed) + Fr::from(3u64).inverse().expect("not 0");
@@ -141,9 +141,12 @@ fn long_runs_are_short_runs_joined() {
 fn a_tree_whose_lowest_levels_are_made_anew_is_the_same() {
     let table = std::sync::Arc::new(elements(50, 7));
     let block = |offset, lengths: &[usize], bits: &[usize], gaps: bool| {
-        let mut rows: Numbers = (0..lengths.iter().product::<usize>()).map(|at| (at * at % 50) as u32).collect();
+        let (size, side) = (lengths.iter().product::<usize>(), lengths[lengths.len() - 1]);
+        let mut rows: Numbers = (0..size).map(|at| (at * at % 50) as u32).collect();
         if gaps {
-            rows = rows.causal([lengths.iter().rev().nth(1).copied().unwrap_or(1), lengths[lengths.len() - 1]]);
+            let squares = size.div_ceil(side * side);
+            let stored = (0..squares * side * (side + 1) / 2).map(|at| (at * at % 50) as i64);
+            rows = Numbers::causal(Integers::narrowed(stored.collect()).into(), 0, side).slice(0..size);
         }
         let denominators = Denominators::Rows { rows, table: table.clone() };
         let (lengths, bits) = (lengths.to_vec(), bits.to_vec());

@@ -241,12 +241,14 @@ fn block(source: &mut Source, offset: u64, axes: &[(usize, usize)], kind: usize)
             let plus = [0, 40, 3][source.below(3)];
             let range = [(0, 0), (-40, 0), (0, 0x8000), (0, 0x1_0000)][if plus == 40 { 1 } else { source.below(4) }];
             let before = source.below(20);
-            let mut values = Integers::zeros_for(before + size, range);
-            (0..before + size).for_each(|at| values.set(at, source.below(50 - 3) as i64 + 3 - plus));
-            let mut rows = Numbers::new(Arc::new(values), plus);
-            if kind & 1 == 0 && axes.len() > 1 && source.below(2) == 0 {
-                rows = rows.causal([axes[axes.len() - 2].0.max(1), axes[axes.len() - 1].0.max(1)]);
-            }
+            let causal = kind & 1 == 0 && axes.len() > 1 && source.below(2) == 0;
+            let side = if causal { axes[axes.len() - 1].0.max(1) } else { 0 };
+            let squares = (before + size).div_ceil((side * side).max(1));
+            let count = if causal { squares * side * (side + 1) / 2 } else { before + size };
+            let mut values = Integers::zeros_for(count, range);
+            (0..count).for_each(|at| values.set(at, source.below(50 - 3) as i64 + 3 - plus));
+            let values = Arc::new(values);
+            let rows = if causal { Numbers::causal(values, plus, side) } else { Numbers::new(values, plus) };
             Denominators::Rows { rows: rows.slice(before..before + size), table }
         } else {
             Denominators::Values(source.frs(size))

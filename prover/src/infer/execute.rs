@@ -3,8 +3,9 @@
 use super::evaluate::{Prefix, Reading, unsupported};
 use super::multiply::Multiply;
 use super::structure::{Structure, local, needed};
-use super::tensor::{Cells, Tensor, by_runs, join};
+use super::tensor::{Cells, Tensor, by_runs, join, window};
 use super::{Columns, InferError};
+use crate::causal;
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::ops::Range;
@@ -25,6 +26,8 @@ pub struct Executor<'a> {
     /// By column: whether it is computed at all, and whether all of it is kept.
     needed: Vec<bool>,
     local: Vec<bool>,
+    /// By column of causal pairs: all of it that is computed so far, where all of it is kept.
+    triangles: Vec<Option<Arc<Integers>>>,
     /// By table: its outputs.
     pub(super) tables: Vec<Vec<Vec<i64>>>,
     pub(super) rotations: Vec<(Rotary, Arc<Vec<Vec<(i64, i64)>>>)>,
@@ -45,6 +48,12 @@ impl Executor<'_> {
     pub fn new(program: Program, columns: &Columns) -> Result<Self, InferError> {
         let keep = vec![false; program.columns.len()];
         let all = vec![true; program.columns.len()];
+        // What stands at causal pairs is not kept as it is.
+        if let Some((column, _)) =
+            program.columns.iter().zip(local(&program)).find(|(column, local)| column.causal && !local)
+        {
+            return Err(unsupported(&column.name, "it is read elsewhere than where it stands"));
+        }
         Self::with(program, columns, all, keep)
     }
 
@@ -71,13 +80,15 @@ impl Executor<'_> {
                     Tensor::shared(&column.axes, ranges, values.clone())
                 }
                 // Made whole at once, by the slices.
-                _ if local[id] || !needed[id] => Tensor::zeros(&column.axes, vec![0..0; column.axes.len()]),
+                _ if local[id] || !needed[id] || column.causal => {
+                    Tensor::zeros(&column.axes, vec![0..0; column.axes.len()])
+                }
                 _ => Tensor::zeros(&column.axes, ranges),
             };
             columns.push(Arc::new(tensor));
         }
         let products = vec![None; program.products.len()];
-        let digits = vec![None; program.columns.len()];
+        let (digits, triangles) = (vec![None; program.columns.len()], vec![None; program.columns.len()]);
         Ok(Self {
             multiply: &zkllm_kernels::integer::multiply,
             structure: Structure::of(&program),
@@ -89,6 +100,7 @@ impl Executor<'_> {
             columns,
             needed,
             local,
+            triangles,
             slice,
             products,
             digits,
@@ -100,9 +112,10 @@ impl Executor<'_> {
         &self.program
     }
 
-    /// The values of a column, if they are kept.
+    /// The values of a column, if they are kept; of causal pairs as [`causal`] says.
     pub fn column(&self, column: ColumnId) -> Option<Arc<Integers>> {
         match &self.columns[column].cells {
+            _ if self.program.columns[column].causal => self.triangles[column].clone(),
             Cells::Ints(ints) if !self.local[column] => Some(ints.clone()),
             _ => None,
         }
@@ -293,12 +306,15 @@ impl Executor<'_> {
                 let values = Arc::new(Integers::narrowed(values));
                 self.columns[id] = Arc::new(Tensor::shared(axes, ranges, values));
             })
+        } else if column.causal {
+            fill_squares(&program, axes, &mut self.columns[id], &mut self.triangles[id], &ranges, &make)
         } else {
             Arc::make_mut(&mut self.columns[id]).fill(&ranges, &make)
         };
         filled.map_err(|fault| match fault {
             Fault::TooWide => InferError::Overflow { site: name.clone(), bits: 63 },
             Fault::Divisor => InferError::Divisor { site: name.clone() },
+            Fault::Apart => unsupported(name, "its squares are not side by side"),
             Fault::Outside(place, value) => self.outside(name, axes, place, value),
         })?;
         self.digits[id] = *seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -360,10 +376,40 @@ impl Executor<'_> {
     }
 }
 
+/// Fills a column of causal pairs on a slice of whole squares: `tensor` with all of them, until the next slice, and `kept` for
+/// good with what is not above the diagonals.
+fn fill_squares(
+    program: &Program,
+    axes: &[AxisId],
+    tensor: &mut Arc<Tensor>,
+    kept: &mut Option<Arc<Integers>>,
+    ranges: &[Range<usize>],
+    make: &(impl Fn(usize, &mut [i64]) -> Result<(), Fault> + Sync),
+) -> Result<(), Fault> {
+    let tensor = Arc::make_mut(tensor);
+    if std::iter::zip(&tensor.ranges, ranges).all(|(old, new)| old.len() == new.len()) {
+        tensor.ranges = ranges.to_vec();
+    } else {
+        *tensor = Tensor::zeros(axes, ranges.to_vec());
+    }
+    tensor.fill(ranges, make)?;
+    let side = causal::side(program, axes, true);
+    let whole: Vec<_> = program.lengths(axes).into_iter().map(|length| 0..length).collect();
+    let Cells::Ints(squares) = &tensor.cells else { return Ok(()) };
+    let window = window(&whole, ranges).ok_or(Fault::Apart)?;
+    let kept = kept.get_or_insert_with(|| {
+        let count = causal::stored(side, whole.iter().map(Range::len).product());
+        Arc::new(Integers::zeros_for(count, squares.room()))
+    });
+    Arc::make_mut(kept).copy_triangles(causal::stored(side, window.start), squares.view(), side);
+    Ok(())
+}
+
 /// Why a value of a column cannot be computed: the place, and the value that its table lacks.
 enum Fault {
     TooWide,
     Divisor,
+    Apart,
     Outside(usize, i128),
 }
 

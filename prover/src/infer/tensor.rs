@@ -57,11 +57,7 @@ impl Tensor {
 
     /// The steps of the axes.
     pub fn strides(&self) -> Vec<usize> {
-        let mut strides = vec![1; self.ranges.len()];
-        for axis in (1..self.ranges.len()).rev() {
-            strides[axis - 1] = strides[axis] * self.ranges[axis].len();
-        }
-        strides
+        strides(&self.ranges)
     }
 
     /// Writes the box `ranges`: `make(place, run)` gives the values from a place of it on, row major; any of them may be asked
@@ -110,13 +106,7 @@ impl Tensor {
 
     /// Where the cells of the box `ranges` are, if they lie side by side; `None` if there are none.
     pub fn window(&self, ranges: &[Range<usize>]) -> Option<Range<usize>> {
-        // The trailing axes are whole, and one more may be cut; before it is one index each.
-        let whole = std::iter::zip(ranges, &self.ranges).rev().take_while(|(range, own)| range == own).count();
-        let outer = &ranges[..ranges.len().saturating_sub(whole + 1)];
-        let count: usize = ranges.iter().map(Range::len).product();
-        let places = std::iter::zip(ranges, &self.ranges).zip(self.strides());
-        let start: usize = places.map(|((range, own), stride)| (range.start - own.start) * stride).sum();
-        (count > 0 && outer.iter().all(|range| range.len() == 1)).then_some(start..start + count)
+        window(&self.ranges, ranges)
     }
 
     /// Writes the box `ranges`, given row major.
@@ -156,6 +146,25 @@ impl Tensor {
             ints.copy(start, values, range);
         }
     }
+}
+
+fn strides(ranges: &[Range<usize>]) -> Vec<usize> {
+    let mut strides = vec![1; ranges.len()];
+    for axis in (1..ranges.len()).rev() {
+        strides[axis - 1] = strides[axis] * ranges[axis].len();
+    }
+    strides
+}
+
+/// Where the box `ranges` is among the places of the box `whole`, row major, if it is side by side there; `None` if it is empty.
+pub(super) fn window(whole: &[Range<usize>], ranges: &[Range<usize>]) -> Option<Range<usize>> {
+    // The trailing axes are all there, and one more may be cut; before it is one index each.
+    let all = std::iter::zip(ranges, whole).rev().take_while(|(range, own)| range == own).count();
+    let outer = &ranges[..ranges.len().saturating_sub(all + 1)];
+    let count: usize = ranges.iter().map(Range::len).product();
+    let places = std::iter::zip(ranges, whole).zip(strides(whole));
+    let start: usize = places.map(|((range, own), stride)| (range.start - own.start) * stride).sum();
+    (count > 0 && outer.iter().all(|range| range.len() == 1)).then_some(start..start + count)
 }
 
 /// The values of the box `ranges`, as [`Tensor::fill`] takes them.

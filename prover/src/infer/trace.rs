@@ -3,8 +3,9 @@
 use super::evaluate::unsupported;
 use super::execute::Executor;
 use super::multiply::Multiply;
-use super::tensor::{Cells, GRAIN, Tensor};
+use super::tensor::{GRAIN, window};
 use super::{Columns, InferError};
+use crate::causal;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,12 +15,21 @@ use zkllm_verifier::program::{AxisId, ColumnId, Index, Lookup, Origin, Program, 
 /// A whole inference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// By column: its values, dense over the true lengths of its axes; multiplicities too.
+    /// By column: its values over the true lengths of its axes, row major, those of causal pairs as [`causal`] says;
+    /// multiplicities too.
     pub columns: Vec<Arc<Integers>>,
-    /// By lookup: the rows' numbers, dense over the true lengths of its axes.
+    /// By lookup: the rows' numbers over the true lengths of its axes, row major.
     pub lookups: Vec<Numbers>,
     /// By table: how often each row is looked up.
     pub multiplicities: Vec<Vec<u64>>,
+}
+
+impl Trace {
+    /// All entries of every column of `program`, row major.
+    pub fn whole(&self, program: &Program) -> Vec<Integers> {
+        let columns = program.columns.iter().zip(&self.columns);
+        columns.map(|(column, values)| causal::whole(program, column, values)).collect()
+    }
 }
 
 /// Runs `program` with the model's `columns` and checks every statement of it.
@@ -36,11 +46,12 @@ pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) ->
     executor.multiply = multiply;
     let program = executor.program.clone();
     let rows = |lookup: &Lookup| {
-        let ranges = program.lengths(&lookup.axes).into_iter().map(|length| 0..length).collect();
+        let count = program.lengths(&lookup.axes).iter().product();
+        let count = causal::stored(causal::side(&program, &lookup.axes, lookup.causal), count);
         let last = (1 << program.tables[lookup.table].bits()) - 1;
-        held(&program, lookup).is_none().then(|| Tensor::zeros_for(&lookup.axes, ranges, (0, last)))
+        held(&program, lookup).is_none().then(|| Integers::zeros_for(count, (0, last)))
     };
-    let mut rows: Vec<Option<Tensor>> = program.lookups.iter().map(rows).collect();
+    let mut rows: Vec<Option<Integers>> = program.lookups.iter().map(rows).collect();
     let mut multiplicities: Vec<Vec<u64>> = program.tables.iter().map(|table| vec![0; 1 << table.bits()]).collect();
 
     let layer = executor.structure.layer;
@@ -88,15 +99,14 @@ pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) ->
             _ => take(&executor, id),
         });
     }
-    let numbers = |(lookup, rows): (&Lookup, Option<Tensor>)| {
-        let numbers = match (held(&program, lookup), rows.map(|rows| rows.cells)) {
-            (Some((column, plus)), _) => Numbers::new(columns[column].clone(), plus),
-            (None, Some(Cells::Ints(rows))) => Numbers::new(rows, 0),
-            (None, _) => Numbers::new(Arc::new(Integers::zeros(0)), 0),
+    let numbers = |(lookup, rows): (&Lookup, Option<Integers>)| {
+        let (values, plus) = match held(&program, lookup) {
+            Some((column, plus)) => (columns[column].clone(), plus),
+            None => (Arc::new(rows.unwrap_or_else(|| Integers::zeros(0))), 0),
         };
-        match program.lengths(&lookup.axes)[..] {
-            [.., later, earlier] if lookup.causal => numbers.causal([later, earlier]),
-            _ => numbers,
+        match causal::side(&program, &lookup.axes, lookup.causal) {
+            0 => Numbers::new(values, plus),
+            side => Numbers::causal(values, plus, side),
         }
     };
     let lookups = program.lookups.iter().zip(rows).map(numbers).collect();
@@ -106,7 +116,8 @@ pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) ->
 /// The column that holds the rows' numbers but for a constant, and the constant, where there is one.
 pub(crate) fn held(program: &Program, lookup: &Lookup) -> Option<(ColumnId, i64)> {
     // What GPUs add to a number: no less than 0, in 32 bits.
-    direct(program, &lookup.axes, lookup.values.first()?).filter(|(_, plus)| u32::try_from(*plus).is_ok())
+    let fits = |column: ColumnId, plus| program.columns[column].causal == lookup.causal && u32::try_from(plus).is_ok();
+    direct(program, &lookup.axes, lookup.values.first()?).filter(|(column, plus)| fits(*column, *plus))
 }
 
 /// The column over `axes` that a sum is but for a constant, and the constant.
@@ -152,7 +163,7 @@ impl Executor<'_> {
     fn check_lookup(
         &mut self,
         lookup: &Lookup,
-        rows: Option<&mut Tensor>,
+        rows: Option<&mut Integers>,
         multiplicities: &mut [u64],
     ) -> Result<(), InferError> {
         let (axes, name) = (&lookup.axes, &lookup.name);
@@ -172,7 +183,7 @@ impl Executor<'_> {
         let exist = lookup.causal.then(|| self.existing(axes));
         // As few tasks as keep all threads busy: each counts on its own.
         let each = count.div_ceil(rayon::current_num_threads()).max(4 * size).next_multiple_of(run);
-        let task = |task: usize, store: &mut dyn FnMut(usize, &[i64])| {
+        let task = |task: usize, store: &mut dyn FnMut(&[i64])| {
             let (mut counts, mut numbers, mut found) = (vec![0u32; size], vec![0; run], vec![0; run]);
             let end = count.min((task + 1) * each);
             for start in (task * each..end).step_by(run) {
@@ -182,15 +193,15 @@ impl Executor<'_> {
                     let exist = exist.as_ref().map_or(length, |exist| exist((start + at) / length));
                     start + at..start + at + exist
                 };
-                for (row, numbers) in numbers.chunks_mut(length).enumerate() {
+                for (row, numbers) in numbers.chunks(length).enumerate() {
                     let places = rows(row * length);
-                    let (there, missing) = numbers.split_at_mut(places.len());
-                    missing.fill(0);
-                    for (place, &mut row) in places.zip(there) {
+                    let there = &numbers[..places.len()];
+                    for (place, &row) in places.zip(there) {
                         let held = exact || number.at(place) == i128::from(row);
                         let counted = usize::try_from(row).ok().filter(|_| held).and_then(|row| counts.get_mut(row));
                         *counted.ok_or_else(|| self.misses(lookup, place, number.at(place)))? += 1;
                     }
+                    store(there);
                 }
                 for (output, column) in outputs.iter().zip(columns) {
                     let found = &mut found[..numbers.len()];
@@ -205,24 +216,35 @@ impl Executor<'_> {
                         }
                     }
                 }
-                store(start - task * each, numbers);
             }
             Ok(counts)
         };
+        let tasks = 0..count.div_ceil(each);
         let counts = if let Some(rows) = rows {
+            let whole: Vec<_> = self.program.lengths(axes).into_iter().map(|length| 0..length).collect();
             let ranges: Vec<Range<usize>> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
-            let window = rows.window(&ranges).ok_or_else(|| unsupported(name, "its rows are not side by side"))?;
-            let Cells::Ints(rows) = &mut rows.cells else { return Ok(()) };
-            each_width!(Integers, Arc::make_mut(rows), rows => {
-                let store = |(number, rows): (usize, &mut [_])| {
-                    task(number, &mut |at, numbers| {
-                        rows[at..].iter_mut().zip(numbers).for_each(|(row, number)| *row = *number as _);
+            let window = window(&whole, &ranges).ok_or_else(|| unsupported(name, "its rows are not side by side"))?;
+            let side = causal::side(&self.program, axes, lookup.causal);
+            let first = |task: usize| causal::stored(side, window.end.min(window.start + task * each));
+            each_width!(Integers, rows, rows => {
+                let mut rest = &mut rows[first(0)..];
+                let parts: Vec<_> = tasks
+                    .map(|number| {
+                        let part;
+                        (part, rest) = std::mem::take(&mut rest).split_at_mut(first(number + 1) - first(number));
+                        part
+                    })
+                    .collect();
+                let store = |(number, part): (usize, &mut [_])| {
+                    let mut part = part.iter_mut();
+                    task(number, &mut |numbers| {
+                        numbers.iter().zip(&mut part).for_each(|(number, row)| *row = *number as _);
                     })
                 };
-                rows[window].par_chunks_mut(each).enumerate().map(store).collect::<Result<Vec<_>, InferError>>()
+                parts.into_par_iter().enumerate().map(store).collect::<Result<Vec<_>, InferError>>()
             })
         } else {
-            (0..count.div_ceil(each)).into_par_iter().map(|number| task(number, &mut |_, _| ())).collect()
+            tasks.into_par_iter().map(|number| task(number, &mut |_| ())).collect()
         }?;
         let total = |(row, total): (usize, &mut u64)| {
             *total += counts.iter().map(|counts| u64::from(counts[row])).sum::<u64>();

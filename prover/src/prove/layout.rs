@@ -1,5 +1,7 @@
 //! Decides where a column's integers stand in the matrix of a chunk.
 
+use crate::causal;
+use zkllm_kernels::ints::below;
 use zkllm_kernels::{Ints, Piece};
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::ColumnId;
@@ -13,7 +15,7 @@ pub struct Part<'a> {
     pub pieces: Vec<Piece<'a>>,
 }
 
-/// The columns of every chunk, the model's chunks first; `columns[id]` is dense over the true lengths of its axes.
+/// The columns of every chunk, the model's chunks first; `columns[id]` is as in a [`super::Witness`].
 pub fn chunks<'a>(plan: &Plan, columns: &[Ints<'a>]) -> Vec<Vec<Part<'a>>> {
     let mut chunks: Vec<Vec<Part>> = (0..plan.chunks()).map(|_| Vec::new()).collect();
     for (column, values) in columns.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
@@ -35,8 +37,9 @@ fn runs<'a>(plan: &Plan, column: ColumnId, values: Ints<'a>) -> impl Iterator<It
     let program = &plan.program;
     let axes: Vec<(usize, usize)> =
         program.columns[column].axes.iter().map(|&axis| (program.axes[axis].length, program.axes[axis].bits)).collect();
-    // A run covers the last axes that are full and one more.
-    let full = axes.iter().rev().take_while(|(length, bits)| *length == 1 << bits).count();
+    let side = causal::side_of(program, &program.columns[column], values);
+    // A run covers the last axes that are full and one more; a row of a square as far as it is stored.
+    let full = axes.iter().rev().take_while(|(length, bits)| side == 0 && *length == 1 << bits).count();
     let outer = axes.len().saturating_sub(full + 1);
     let run: usize = axes[outer..].iter().map(|(length, _)| length).product();
     let outer_axes = axes[..outer].to_vec();
@@ -53,15 +56,19 @@ fn runs<'a>(plan: &Plan, column: ColumnId, values: Ints<'a>) -> impl Iterator<It
             rest /= length;
             shift += bits;
         }
+        let (start, length) = match side {
+            0 => (number * run, run),
+            _ => (below(side, number * run), number % side + 1),
+        };
         let first = place.offset + address;
-        let end = first + run as u64;
+        let end = first + length as u64;
         let mut at = first;
         core::iter::from_fn(move || {
             if at >= end {
                 return None;
             }
             let stop = end.min((at / width + 1) * width);
-            let offset = number * run + (at - first) as usize;
+            let offset = start + (at - first) as usize;
             let values = values.slice(offset..offset + (stop - at) as usize);
             let item = (
                 place.chunk + (at / chunk_size) as usize,

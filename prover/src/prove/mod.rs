@@ -29,9 +29,9 @@ use zkllm_verifier::{Refusal, dory::Setup};
 
 /// All integers of an inference.
 pub struct Witness<'a> {
-    /// Every column of the program, dense over the true lengths of its axes.
+    /// Every column of the program over the true lengths of its axes, row major; those of causal pairs as [`crate::causal`] says.
     pub columns: Vec<Ints<'a>>,
-    /// What every lookup looks up, dense over the true lengths of its axes.
+    /// What every lookup looks up over the true lengths of its axes, row major.
     pub leaves: Vec<Leaves>,
 }
 

@@ -1,14 +1,21 @@
 //! Decides the tables that a product's sumcheck runs over: each operand contracted over the axes it does not share.
 
+use crate::causal;
 use ark_bls12_381::Fr;
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 use std::iter::zip;
+use zkllm_kernels::ints::below;
 use zkllm_kernels::{Backend, Factor, Ints};
 use zkllm_verifier::arith::mle;
 use zkllm_verifier::einsum::{ProductClaim, rotary_weights, shared_axes};
 use zkllm_verifier::plan::Plan;
-use zkllm_verifier::program::{AxisId, Index, Operand, Product, ProductId, ProductKind, Program, Source, Sum};
+use zkllm_verifier::program::{
+    AxisId, ColumnId, Index, Operand, Product, ProductId, ProductKind, Program, Source, Sum,
+};
+
+/// Entries of causal squares that are made whole at once, about.
+const WHOLE: usize = 1 << 26;
 
 /// The two tables of a product's sumcheck, over the true lengths of `axes`.
 pub struct Tables<'a> {
@@ -63,7 +70,7 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
                 .then(|| mle::eq_table(claim.point(product, axis).unwrap_or(&[]), self.length(axis)))
         };
         match self.column(operand) {
-            Some(values) if operand.axes == shared => Factor::Ints(values),
+            Some((values, 0)) if operand.axes == shared => Factor::Ints(values),
             _ => Factor::Field(self.contract(operand, weights, shared)),
         }
     }
@@ -91,11 +98,11 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
     /// The operand with every axis that has weights contracted, in the order of `kept`.
     fn contract(&self, operand: &Operand, weights: impl Fn(AxisId) -> Option<Vec<Fr>>, kept: &[AxisId]) -> Vec<Fr> {
         let owned;
-        let values = match self.column(operand) {
-            Some(values) => values,
+        let (values, side) = match self.column(operand) {
+            Some(column) => column,
             None => {
                 owned = self.dense(&operand.sum, &operand.axes);
-                Ints::I64(&owned)
+                (Ints::I64(&owned), 0)
             }
         };
         // Neighbouring contracted axes are contracted at once, the last group first.
@@ -110,14 +117,31 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
             let length = |axes: &[AxisId]| axes.iter().map(|&axis| self.length(axis)).product::<usize>();
             let (outer, inner) = (length(&axes[..start]), length(&axes[end + 1..]));
             table = Some(match table {
-                None => self.backend.contract(values, outer, inner, &vector),
+                None => self.contract_integers(values, side, outer, inner, &vector),
                 Some(table) => self.backend.contract_field(&table, outer, inner, &vector),
             });
             axes.drain(start..=end);
         }
-        let table =
-            table.unwrap_or_else(|| (0..values.len()).into_par_iter().map(|at| Fr::from(values.at(at))).collect());
-        self.transposed(table, &axes, kept)
+        let elements = |values: Ints| (0..values.len()).into_par_iter().map(|at| Fr::from(values.at(at))).collect();
+        let whole = || if side == 0 { elements(values) } else { elements(values.squares(side).view()) };
+        self.transposed(table.unwrap_or_else(whole), &axes, kept)
+    }
+
+    /// [`Backend::contract`] of a column as it is stored.
+    fn contract_integers(&self, x: Ints<'_>, side: usize, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+        if side == 0 {
+            return self.backend.contract(x, outer, inner, weights);
+        }
+        // Some squares at a time, all of an outer index or more.
+        let (square, block) = (side * side, weights.len() * inner);
+        let unit = square.max(block);
+        let at_once = unit * (WHOLE / unit).max(1);
+        let part = |start: usize| {
+            let end = (outer * block).min(start + at_once);
+            let squares = x.slice(below(side, start)..below(side, end)).squares(side);
+            self.backend.contract(squares.view(), (end - start) / block, inner, weights)
+        };
+        (0..outer * block).step_by(at_once).flat_map(part).collect()
     }
 
     fn transposed(&self, table: Vec<Fr>, from: &[AxisId], to: &[AxisId]) -> Vec<Fr> {
@@ -132,13 +156,17 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
             .collect()
     }
 
-    /// The integers of an operand that is just one column.
-    fn column(&self, operand: &Operand) -> Option<Ints<'a>> {
+    /// The integers of an operand that is just one column, as they are stored, and the side of their squares.
+    fn column(&self, operand: &Operand) -> Option<(Ints<'a>, usize)> {
         let [term] = operand.sum.terms.as_slice() else { return None };
         let Source::Column(id) = term.source else { return None };
         let direct = zip(&term.index, &operand.axes).all(|(index, axis)| *index == Index::At(*axis));
         (direct && term.coefficient == 1 && operand.sum.constant == 0 && term.index.len() == operand.axes.len())
-            .then(|| self.columns[id])
+            .then(|| (self.columns[id], self.side(id)))
+    }
+
+    fn side(&self, id: ColumnId) -> usize {
+        causal::side_of(self.program, &self.program.columns[id], self.columns[id])
     }
 
     /// A sum over the true lengths of `axes`, in integers.
@@ -147,9 +175,12 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
         let (Some(&last), Some(&run)) = (axes.last(), lengths.last()) else { return vec![sum.constant as i64] };
         let mut values = vec![sum.constant as i64; lengths.iter().product()];
         for term in &sum.terms {
-            let owned;
+            let (owned, squares);
             let (source, of) = match term.source {
-                Source::Column(id) => (self.columns[id], &self.program.columns[id].axes),
+                Source::Column(id) => {
+                    squares = (self.side(id) > 0).then(|| self.columns[id].squares(self.side(id)));
+                    (squares.as_ref().map_or(self.columns[id], |all| all.view()), &self.program.columns[id].axes)
+                }
                 Source::Product(id) => {
                     owned = self.product(id);
                     (Ints::I64(&owned), &self.program.products[id].axes)
@@ -239,8 +270,8 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
 
     fn integers(&self, operand: &Operand) -> Vec<i64> {
         match self.column(operand) {
-            Some(values) => (0..values.len()).map(|at| values.at(at)).collect(),
-            None => self.dense(&operand.sum, &operand.axes),
+            Some((values, 0)) => (0..values.len()).map(|at| values.at(at)).collect(),
+            _ => self.dense(&operand.sum, &operand.axes),
         }
     }
 

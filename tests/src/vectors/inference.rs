@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use zkllm_kernels::Integers;
+use zkllm_prover::causal::whole;
 use zkllm_prover::infer::interpret::{exists, lookup_values};
 use zkllm_prover::infer::{self, Columns, Executor, InferError, Trace};
 use zkllm_prover::quantise::Tiny;
@@ -69,9 +70,9 @@ pub fn model(folder: &Path, card: &Card, columns: &Columns, statement: &Statemen
     inputs(folder, card, columns, statement)?;
     let mut expected = String::from("{\n  \"outcome\": \"accept\",\n  \"columns\": {");
     let mut comma = "";
-    for (column, values) in program.columns.iter().zip(&trace.columns) {
+    for (column, values) in program.columns.iter().zip(trace.whole(&program)) {
         if !matches!(column.origin, Origin::Model) {
-            let _ = write!(expected, "{comma}\n    \"{}\": \"{}\"", column.name, digest(values));
+            let _ = write!(expected, "{comma}\n    \"{}\": \"{}\"", column.name, digest(&values));
             comma = ",";
         }
     }
@@ -105,7 +106,8 @@ fn broken(program: &Program, columns: &Columns) -> usize {
         }
         other => other.expect("columns"),
     }
-    let values: Vec<_> = (0..program.columns.len()).map(|id| executor.column(id).expect("a column")).collect();
+    let column = |id: usize| whole(program, &program.columns[id], &executor.column(id).expect("a column"));
+    let values: Vec<Integers> = (0..program.columns.len()).map(column).collect();
     let fails = |lookup: &zkllm_verifier::program::Lookup| {
         let outputs = program.tables[lookup.table].outputs();
         let count = program.lengths(&lookup.axes).iter().product();
@@ -144,9 +146,9 @@ pub fn check(folder: &Path) {
         return;
     }
     let trace = infer::trace(&program, &columns).expect("an inference");
-    for (column, values) in program.columns.iter().zip(&trace.columns) {
+    for (column, values) in program.columns.iter().zip(trace.whole(&program)) {
         if !matches!(column.origin, Origin::Model) {
-            assert_eq!(expected["columns"][&column.name], digest(values), "{} in {}", column.name, folder.display());
+            assert_eq!(expected["columns"][&column.name], digest(&values), "{} in {}", column.name, folder.display());
         }
     }
 }

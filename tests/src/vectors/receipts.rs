@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use sha3::{Digest, Sha3_256};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use zkllm_kernels::{Backend, Cpu, Integers, Numbers};
+use zkllm_prover::causal::side;
 use zkllm_prover::commit::setup::Generators;
 use zkllm_prover::commit::{Commitments, commit_chunk};
 use zkllm_prover::infer::interpret::{lookup_values, zero_value};
@@ -439,20 +441,19 @@ fn rows(program: &Program, cells: &mut [Integers]) -> Vec<Numbers> {
             .iter()
             .position(|column| matches!(column.origin, Origin::Multiplicity(table) if table == lookup.table));
         let multiplicity = multiplicity.expect("a column for every table");
-        let rows: Numbers = (0..lengths.iter().product::<usize>())
+        let rows = (0..lengths.iter().product::<usize>())
+            .filter(|&at| exists(program, &lookup.axes, lookup.causal, &unravel(at, &lengths)))
             .map(|at| {
-                if !exists(program, &lookup.axes, lookup.causal, &unravel(at, &lengths)) {
-                    return 0;
-                }
                 let row = integer(lookup_values(program, &cells[..], lookup, at)[0]) as usize;
                 let count = cells[multiplicity].get(row);
                 cells[multiplicity].set(row, count + 1);
-                row as u32
+                row as i64
             })
             .collect();
-        found.push(match lengths[..] {
-            [.., later, earlier] if lookup.causal => rows.causal([later, earlier]),
-            _ => rows,
+        let rows = Arc::new(Integers::narrowed(rows));
+        found.push(match side(program, &lookup.axes, lookup.causal) {
+            0 => Numbers::new(rows, 0),
+            side => Numbers::causal(rows, 0, side),
         });
     }
     found
