@@ -46,15 +46,26 @@ pub fn plan(card: &Card, statement: &Statement) -> Result<Plan, Refusal> {
 /// Values that are hashed at once, by one core.
 const HASHED: usize = 1 << 18;
 
-/// SHA3-256 of a model's columns: names, lengths, and digests of runs of their values as 64-bit integers.
+/// SHA3-256 of a model's columns: names, lengths, and digests of runs of their values, in 16 bits where these hold all of a run,
+/// else in 64.
 pub fn digest(columns: &Columns) -> [u8; 32] {
     let mut hash = Sha3_256::new();
     for (name, values) in columns.iter() {
         hash.update(name.as_bytes());
         hash.update((values.len() as u64).to_le_bytes());
         let run = |start: usize| -> [u8; 32] {
-            let run = start..values.len().min(start + HASHED);
-            Sha3_256::digest(run.flat_map(|index| values.get(index).to_le_bytes()).collect::<Vec<_>>()).into()
+            let run = values.view().slice(start..values.len().min(start + HASHED));
+            let ends = run.range();
+            let narrow = i16::try_from(ends.0).is_ok() && i16::try_from(ends.1).is_ok();
+            let mut bytes = vec![u8::from(narrow)];
+            for value in (0..run.len()).map(|index| run.at(index)) {
+                if narrow {
+                    bytes.extend((value as i16).to_le_bytes());
+                } else {
+                    bytes.extend(value.to_le_bytes());
+                }
+            }
+            Sha3_256::digest(bytes).into()
         };
         let runs: Vec<[u8; 32]> = (0..values.len()).into_par_iter().step_by(HASHED).map(run).collect();
         runs.iter().for_each(|run| hash.update(run));

@@ -41,7 +41,7 @@ impl Bench {
         let (card, columns, secret) = commit(&backend, &model, &options)?;
         let commit_s = start.elapsed().as_secs_f64();
         let start = Instant::now();
-        let (prompt, output) = answer(&card, &model, &columns, &self.prompt, false)?;
+        let (prompt, output) = answer(&backend, &card, &model, &columns, &self.prompt, false)?;
         let generate_s = start.elapsed().as_secs_f64();
         let statement = Statement::new(&card, [&prompt[..], &output].concat(), prompt.len())?;
         let start = Instant::now();

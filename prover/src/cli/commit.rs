@@ -4,10 +4,10 @@ use super::backend::{Chosen, Options as BackendOptions, with_backend};
 use super::{hex, load, peak_bytes};
 use crate::commit::store::Secret;
 use crate::files::{self, Readers};
-use crate::infer::Columns;
+use crate::infer::{Columns, multiply_on};
 use crate::model::Model;
 use crate::prove::blinding::Blinding;
-use crate::quantise::{Options, quantise};
+use crate::quantise::{Options, quantise_by};
 use crate::session;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -81,7 +81,7 @@ impl Settings {
 /// Quantises a model and commits to it, with progress on stderr.
 pub fn commit(backend: &Chosen, model: &Model, options: &Options) -> Result<(Card, Columns, Secret)> {
     eprintln!("quantising and calibrating {}", model.name);
-    let (mut card, columns) = quantise(model, options)?;
+    let (mut card, columns) = with_backend!(backend, backend => quantise_by(&multiply_on(backend), model, options))?;
     let bar = ProgressBar::new(0)
         .with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);
     let progress = |done: usize, all: usize| {

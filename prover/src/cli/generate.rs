@@ -1,7 +1,8 @@
 //! Decides `zkllm generate`.
 
+use super::backend::{Chosen, with_backend};
 use super::{Prompt, load, read_card};
-use crate::infer::{self, Columns};
+use crate::infer::{Columns, generate_by, multiply_on};
 use crate::model::Model;
 use crate::quantise::weights;
 use anyhow::{Result, bail};
@@ -10,6 +11,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
+use zkllm_kernels::Cpu;
 use zkllm_verifier::card::Card;
 
 #[derive(Args)]
@@ -29,7 +31,7 @@ impl Generate {
         let (card, model) = (read_card(&self.card)?, load(&self.model)?);
         let columns = columns(&card, &model)?;
         let start = Instant::now();
-        let (_, answer) = answer(&card, &model, &columns, &self.prompt, true)?;
+        let (_, answer) = answer(&Chosen::Cpu(Cpu), &card, &model, &columns, &self.prompt, true)?;
         eprintln!("{} tokens in {:.1} s", answer.len(), start.elapsed().as_secs_f64());
         Ok(())
     }
@@ -66,6 +68,7 @@ pub fn columns(card: &Card, model: &Model) -> Result<Columns> {
 
 /// The prompt's tokens and the answer's, streamed as text to stdout (`shown`) or stderr.
 pub fn answer(
+    backend: &Chosen,
     card: &Card,
     model: &Model,
     columns: &Columns,
@@ -90,9 +93,12 @@ pub fn answer(
             eprint!("{text}");
         }
     };
-    let answer = infer::generate(card, columns, &tokens, most, &prompt.stop(model), |token| {
+    let on_token = |token| {
         show(&stream.push(token));
         ControlFlow::Continue(())
+    };
+    let answer = with_backend!(backend, backend => {
+        generate_by(&multiply_on(backend), card, columns, &tokens, most, &prompt.stop(model), on_token)
     })?;
     show(&stream.finish());
     show("\n");

@@ -53,7 +53,7 @@ impl Prove {
             return Err(session::SessionError::OtherWeights.into());
         }
         let start = Instant::now();
-        let (prompt, output) = answer(&card, &model, &columns, &self.prompt, !self.json)?;
+        let (prompt, output) = answer(&backend, &card, &model, &columns, &self.prompt, !self.json)?;
         let generate_s = start.elapsed().as_secs_f64();
         let statement = Statement::new(&card, [&prompt[..], &output].concat(), prompt.len())?;
         let start = Instant::now();

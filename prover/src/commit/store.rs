@@ -7,7 +7,7 @@ use zkllm_verifier::card::Card;
 use zkllm_verifier::groups::{self, G1};
 
 const MAGIC: &[u8; 8] = b"ZKLLMSEC";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const POINT_BYTES: usize = 96;
 
 /// Why a file is not the secret side of a card.

@@ -15,7 +15,6 @@ use zkllm_verifier::program::{AxisId, ColumnId, Origin, ProductId, Program, Rota
 
 /// Runs a program in integers.
 pub struct Executor<'a> {
-    /// On the CPU unless told otherwise.
     pub(super) multiply: Multiply<'a>,
     pub(super) program: Arc<Program>,
     pub(super) structure: Structure,
@@ -40,12 +39,12 @@ pub struct Executor<'a> {
     digits: Vec<Option<(i128, i128)>>,
 }
 
-impl Executor<'_> {
-    /// An executor of all columns of `program`, for the model's `columns`.
+impl<'a> Executor<'a> {
+    /// An executor of all columns of `program`, for the model's `columns`, that multiplies by `multiply`.
     ///
     /// # Errors
     /// [`InferError::Column`] unless `columns` are the model's.
-    pub fn new(program: Program, columns: &Columns) -> Result<Self, InferError> {
+    pub fn new(multiply: Multiply<'a>, program: Program, columns: &Columns) -> Result<Self, InferError> {
         let keep = vec![false; program.columns.len()];
         let all = vec![true; program.columns.len()];
         // What stands at causal pairs is not kept as it is.
@@ -54,16 +53,27 @@ impl Executor<'_> {
         {
             return Err(unsupported(&column.name, "it is read elsewhere than where it stands"));
         }
-        Self::with(program, columns, all, keep)
+        Self::with(multiply, program, columns, all, keep)
     }
 
     /// An executor of the columns that `product` depends on, which keeps no more than later slices read.
-    pub(super) fn towards(product: ProductId, program: Program, columns: &Columns) -> Result<Self, InferError> {
+    pub(super) fn towards(
+        multiply: Multiply<'a>,
+        product: ProductId,
+        program: Program,
+        columns: &Columns,
+    ) -> Result<Self, InferError> {
         let (needed, local) = (needed(&program, product), local(&program));
-        Self::with(program, columns, needed, local)
+        Self::with(multiply, program, columns, needed, local)
     }
 
-    fn with(program: Program, model: &Columns, needed: Vec<bool>, local: Vec<bool>) -> Result<Self, InferError> {
+    fn with(
+        multiply: Multiply<'a>,
+        program: Program,
+        model: &Columns,
+        needed: Vec<bool>,
+        local: Vec<bool>,
+    ) -> Result<Self, InferError> {
         let slice: Vec<_> = program.axes.iter().map(|axis| 0..axis.length).collect();
         let mut columns = Vec::new();
         for (id, column) in program.columns.iter().enumerate() {
@@ -90,7 +100,7 @@ impl Executor<'_> {
         let products = vec![None; program.products.len()];
         let (digits, triangles) = (vec![None; program.columns.len()], vec![None; program.columns.len()]);
         Ok(Self {
-            multiply: &zkllm_kernels::integer::multiply,
+            multiply,
             structure: Structure::of(&program),
             lists: program.lists.clone(),
             tables: program.tables.iter().map(|table| table.outputs()).collect(),

@@ -2,6 +2,7 @@
 
 use super::evaluate::unsupported;
 use super::execute::Executor;
+use super::multiply::{Multiply, ON_CPU};
 use super::tensor::Cells;
 use super::{Columns, InferError};
 use std::ops::ControlFlow;
@@ -46,6 +47,19 @@ pub fn generate(
     prompt: &[u32],
     most: usize,
     stop: &[u32],
+    on_token: impl FnMut(u32) -> ControlFlow<()>,
+) -> Result<Vec<u32>, InferError> {
+    generate_by(ON_CPU, card, columns, prompt, most, stop, on_token)
+}
+
+/// [`generate`], matrices multiplied by `multiply`.
+pub fn generate_by(
+    multiply: Multiply<'_>,
+    card: &Card,
+    columns: &Columns,
+    prompt: &[u32],
+    most: usize,
+    stop: &[u32],
     mut on_token: impl FnMut(u32) -> ControlFlow<()>,
 ) -> Result<Vec<u32>, InferError> {
     // Later tokens are not known yet; nothing reads them before they are.
@@ -57,8 +71,7 @@ pub fn generate(
     let first = program(&tokens)?;
     let head = super::structure::Structure::of(&first).head;
     let head = head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
-    // On the CPU: products with one row take less time than a copy of the weights to a device.
-    let mut executor = Executor::towards(head.logits, first, columns)?;
+    let mut executor = Executor::towards(multiply, head.logits, first, columns)?;
     let mut done = 0;
     for output in 0..most {
         let known = prompt.len() + output;
@@ -95,7 +108,7 @@ pub(super) fn logits_by(
     let program = Program::new(card, &Statement::new(card, tokens.to_vec(), 1)?)?;
     let head = super::structure::Structure::of(&program).head;
     let head = head.ok_or_else(|| unsupported("the output head", "the program compares no logits"))?;
-    let mut executor = Executor::towards(head.logits, program, columns)?;
+    let mut executor = Executor::towards(ON_CPU, head.logits, program, columns)?;
     let mut rows = Vec::new();
     for start in (0..tokens.len() - 1).step_by(block) {
         let positions = start..(start + block).min(tokens.len() - 1);

@@ -16,8 +16,8 @@ mod trace;
 mod tests;
 
 pub use execute::Executor;
-pub use generate::{generate, logits};
-pub use multiply::{Multiply, multiply_on};
+pub use generate::{generate, generate_by, logits};
+pub use multiply::{Multiply, ON_CPU, multiply_on};
 pub use trace::{Trace, trace, trace_by};
 pub(crate) use trace::{direct, held};
 

@@ -14,6 +14,9 @@ use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, 
 /// What multiplies matrices of integers: [`Backend::multiply`] of some backend.
 pub type Multiply<'a> = &'a (dyn Fn(&[i32], Rows<'_>, usize) -> Result<Vec<i64>, Overflow> + Sync);
 
+/// On the CPU.
+pub const ON_CPU: Multiply<'static> = &zkllm_kernels::integer::multiply;
+
 /// Products of integers that make a matrix product worth a device: in all, and for each byte that is copied there and
 /// back. Estimates, for a CPU of 50 G/s and copies of 6 GB/s.
 const LEAST: (usize, usize) = (1 << 24, 8);

@@ -2,7 +2,7 @@
 
 use super::evaluate::unsupported;
 use super::execute::Executor;
-use super::multiply::Multiply;
+use super::multiply::{Multiply, ON_CPU};
 use super::tensor::{GRAIN, window};
 use super::{Columns, InferError};
 use crate::causal;
@@ -37,13 +37,12 @@ impl Trace {
 /// # Errors
 /// `NotGreedy` if the tokens are not the model's answer, `OutOfRange` if the card is too narrow for it; `Column`.
 pub fn trace(program: &Program, columns: &Columns) -> Result<Trace, InferError> {
-    trace_by(&zkllm_kernels::integer::multiply, program, columns)
+    trace_by(ON_CPU, program, columns)
 }
 
 /// [`trace`], matrices multiplied by `multiply`.
 pub fn trace_by(multiply: Multiply<'_>, program: &Program, columns: &Columns) -> Result<Trace, InferError> {
-    let mut executor = Executor::new(program.clone(), columns)?;
-    executor.multiply = multiply;
+    let mut executor = Executor::new(multiply, program.clone(), columns)?;
     let program = executor.program.clone();
     let rows = |lookup: &Lookup| {
         let count = program.lengths(&lookup.axes).iter().product();

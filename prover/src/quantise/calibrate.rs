@@ -1,7 +1,7 @@
 //! Decides the ranges of a card: what an inference on calibration text needed, a margin, and even widths.
 
 use super::QuantiseError;
-use crate::infer::{Columns, Executor};
+use crate::infer::{Columns, Executor, Multiply};
 use zkllm_verifier::card::{Card, Precision};
 use zkllm_verifier::program::Program;
 use zkllm_verifier::statement::Statement;
@@ -111,11 +111,16 @@ impl Measurement {
     }
 }
 
-/// Runs the model on `sequences` with ranges that hold everything.
+/// Runs the model on `sequences` with ranges that hold everything, its matrices multiplied by `multiply`.
 ///
 /// # Errors
 /// `TooShort`, `Calibration`.
-pub fn measure(card: &Card, columns: &Columns, sequences: &[Vec<u32>]) -> Result<Measurement, QuantiseError> {
+pub fn measure(
+    multiply: Multiply<'_>,
+    card: &Card,
+    columns: &Columns,
+    sequences: &[Vec<u32>],
+) -> Result<Measurement, QuantiseError> {
     let mut wide = card.clone();
     wide.context = u32::MAX;
     wide.precision = widest(card.precision);
@@ -137,7 +142,7 @@ pub fn measure(card: &Card, columns: &Columns, sequences: &[Vec<u32>]) -> Result
         }
         let statement = Statement::new(&wide, tokens.clone(), 1).map_err(crate::infer::InferError::from)?;
         let program = Program::new(&wide, &statement).map_err(crate::infer::InferError::from)?;
-        let mut executor = Executor::new(program, columns)?;
+        let mut executor = Executor::new(multiply, program, columns)?;
         executor.run_all()?;
         for (id, column) in executor.program().columns.iter().enumerate() {
             if let Some((least, greatest)) = executor.digit_range(id)

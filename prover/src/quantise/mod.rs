@@ -12,7 +12,7 @@ pub use calibrate::{Extent, Measurement, measure};
 pub use tiny::{Tiny, tiny};
 pub use weights::weights;
 
-use crate::infer::{Columns, InferError};
+use crate::infer::{Columns, InferError, Multiply, ON_CPU};
 use crate::model::{Kind, Message, Model, ModelError};
 use zkllm_verifier::card::{Architecture, Card, Precision};
 use zkllm_verifier::limits;
@@ -116,10 +116,18 @@ pub enum QuantiseError {
 /// # Errors
 /// See [`QuantiseError`].
 pub fn quantise(model: &Model, options: &Options) -> Result<(Card, Columns), QuantiseError> {
+    quantise_by(ON_CPU, model, options)
+}
+
+/// [`quantise`], matrices of the calibration multiplied by `multiply`.
+///
+/// # Errors
+/// See [`QuantiseError`].
+pub fn quantise_by(multiply: Multiply<'_>, model: &Model, options: &Options) -> Result<(Card, Columns), QuantiseError> {
     let mut card = uncalibrated(model, options)?;
     let columns = weights(model, &card)?;
     let sequences = if options.calibration.is_empty() { calibration(model) } else { options.calibration.clone() };
-    let measurement = measure(&card, &columns, &sequences)?;
+    let measurement = measure(multiply, &card, &columns, &sequences)?;
     card.precision = measurement.precision(&card, options.margin);
     Ok((card, columns))
 }

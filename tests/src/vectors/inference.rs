@@ -98,7 +98,7 @@ fn no_proof(folder: &Path, card: &Card, columns: &Columns, statement: &Statement
 
 /// The number of the lookup that fails somewhere.
 fn broken(program: &Program, columns: &Columns) -> usize {
-    let mut executor = Executor::new(program.clone(), columns).expect("an executor");
+    let mut executor = Executor::new(infer::ON_CPU, program.clone(), columns).expect("an executor");
     match executor.run_all() {
         // A column would be filled with an output of a row that does not exist.
         Err(InferError::OutOfRange { site, .. }) => {

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use zkllm_prover::infer::{Columns, generate, logits};
+use zkllm_prover::infer::{Columns, ON_CPU, generate, logits};
 use zkllm_prover::model::float::Float;
 use zkllm_prover::model::{Message, Model};
 use zkllm_prover::quantise::{self, Options};
@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
             integers.increase().0
         );
     }
-    let needed = quantise::measure(&card, &columns, &windows)?.precision(&card, 0);
+    let needed = quantise::measure(ON_CPU, &card, &columns, &windows)?.precision(&card, 0);
     let answers = answers(&model, &card, &columns, &mut candle, &arguments.question)?;
     let within = integers.increase().0 <= arguments.bar;
     let report = json!({
