@@ -8,7 +8,7 @@ FUZZ_OTHER_SECONDS ?= 120
 # Mesa's layer that puts a compositor's GPU first complains where there is no compositor.
 export NODEVICE_SELECT := 1
 
-.PHONY: help build demo demo-tiny test test-all spec bench cuda-check wasm-check firmware-check accuracy mutants fuzz fuzz-build fmt fmt-check lint deny clean
+.PHONY: help build demo demo-tiny test test-all spec bench cuda-check cuda-sanitize wasm-check firmware-check accuracy mutants fuzz fuzz-build fmt fmt-check lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -34,6 +34,7 @@ test-all: test lint wasm-check firmware-check ## test, also the slow tests, the 
 	$(CARGO) test --release --workspace -- --include-ignored
 	@$(MAKE) wasm-test page-test
 	@tools/cuda-check.sh --nvrtc
+	@$(MAKE) cuda-sanitize
 	@tools/check-scripts.sh
 	@tests/mutants.sh
 
@@ -45,6 +46,9 @@ bench: build ## what proving costs on this machine, as JSON on stdout
 
 cuda-check: ## compile the CUDA kernels for sm_80 and sm_90 without a GPU, by NVIDIA's compiler from PyPI; count spills
 	@tools/cuda-check.sh
+
+cuda-sanitize: ## the CUDA kernels on the CPU under the address and undefined-behaviour sanitizers
+	@tools/sanitize.sh
 
 wasm-check: ## build the verifier for wasm32-unknown-unknown
 	@tools/build-verifier-targets.sh wasm

@@ -387,7 +387,7 @@ pub(super) fn unsupported(site: &str, what: &'static str) -> InferError {
 }
 
 /// How far each index of each axis moves in a tensor's cells; short trailing axes are one, so that the inner loop is long.
-struct Steps {
+pub(super) struct Steps {
     outer: Vec<Vec<usize>>,
     last: Vec<usize>,
     /// Neighbours along the last axis: 1 apart, 0 apart, or neither.
@@ -395,7 +395,7 @@ struct Steps {
 }
 
 impl Steps {
-    fn new(mut outer: Vec<Vec<usize>>) -> Self {
+    pub fn new(mut outer: Vec<Vec<usize>>) -> Self {
         while outer.len() > 1 && outer[outer.len() - 1].len() * outer[outer.len() - 2].len() <= 1 << 12 {
             let (last, before) = (outer.pop().unwrap_or_default(), outer.pop().unwrap_or_default());
             outer.push(before.iter().flat_map(|outer| last.iter().map(move |inner| outer + inner)).collect());
@@ -407,7 +407,7 @@ impl Steps {
     }
 
     /// `add(out[i], cells[offset of start + i])` for every `i`.
-    fn gather<V, C: Copy>(&self, start: usize, out: &mut [V], cells: &[C], add: impl Fn(&mut V, C)) {
+    pub fn gather<V, C: Copy>(&self, start: usize, out: &mut [V], cells: &[C], add: impl Fn(&mut V, C)) {
         let (mut row, mut column, mut rest) = (start / self.last.len().max(1), start % self.last.len().max(1), out);
         while !rest.is_empty() {
             let (run, after) = rest.split_at_mut(rest.len().min(self.last.len() - column));

@@ -1,13 +1,13 @@
 //! Decides the value of a product on a slice: matrices for the integer kernels, elementwise products, rotations.
 
 use super::InferError;
-use super::evaluate::{NARROW, Values, WIDE, unsupported};
+use super::evaluate::{NARROW, Steps, Values, WIDE, unsupported};
 use super::execute::Executor;
 use super::tensor::{Cells, GRAIN, Tensor};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use zkllm_kernels::{Backend, Cpu, Integers, Overflow, Rows};
+use zkllm_kernels::{Backend, Cpu, Integers, Overflow, Rows, each_width};
 use zkllm_verifier::arith::tables;
 use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, Rotary, Source};
 
@@ -43,6 +43,7 @@ pub(super) fn is_large(left: &[i32], right: Rows<'_>, depth: usize) -> bool {
 }
 
 /// A factor laid out as `[batch][row][depth]`.
+#[derive(Clone)]
 enum Matrix {
     /// 64 bits suffice; the range of the values that are meant.
     Ints(Arc<Integers>, Range<usize>),
@@ -79,8 +80,10 @@ impl Executor<'_> {
         if depth.is_empty() {
             return self.elementwise(product, right);
         }
+        let same = *left == *right;
         let left = self.matrix(name, left, &[&batch[..], &rows, &depth].concat())?;
-        let right = self.matrix(name, right, &[&batch[..], &columns, &depth].concat())?;
+        let right =
+            if same { left.clone() } else { self.matrix(name, right, &[&batch[..], &columns, &depth].concat())? };
         let axes = [batch, rows, columns].concat();
         let ranges = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
         let multiply = self.multiply;
@@ -265,23 +268,22 @@ fn reorder(tensor: Tensor, axes: &[AxisId]) -> Tensor {
         return tensor;
     }
     let strides = tensor.strides();
-    let from = |axis: &AxisId| tensor.axes.iter().position(|own| own == axis).unwrap_or(0);
-    let mut offsets = vec![0usize];
-    let mut ranges = Vec::new();
-    for axis in axes.iter().map(from) {
-        let count = tensor.ranges[axis].len();
-        offsets = offsets
-            .iter()
-            .flat_map(|offset| (0..count).map(move |index| (offset, index)))
-            .map(|(offset, index)| offset + index * strides[axis])
-            .collect();
-        ranges.push(tensor.ranges[axis].clone());
+    let from: Vec<usize> =
+        axes.iter().map(|axis| tensor.axes.iter().position(|own| own == axis).unwrap_or(0)).collect();
+    let ranges: Vec<Range<usize>> = from.iter().map(|&axis| tensor.ranges[axis].clone()).collect();
+    let offsets = |&axis: &usize| (0..tensor.ranges[axis].len()).map(|index| index * strides[axis]).collect();
+    let steps = Steps::new(from.iter().map(offsets).collect());
+    fn moved<C: Copy + Sync, V: From<C> + Clone + Send>(steps: &Steps, cells: &[C], zero: V) -> Vec<V> {
+        let mut values = vec![zero; cells.len()];
+        let runs = values.par_chunks_mut(GRAIN).enumerate();
+        runs.for_each(|(run, out)| steps.gather(run * GRAIN, out, cells, |value, cell| *value = cell.into()));
+        values
     }
     let cells = match &tensor.cells {
         Cells::Ints(ints) => {
-            Cells::Ints(Arc::new(Integers::I64(offsets.into_par_iter().map(|offset| ints.get(offset)).collect())))
+            Cells::Ints(Arc::new(Integers::I64(each_width!(Integers, &**ints, cells => moved(&steps, cells, 0)))))
         }
-        Cells::Wide(values) => Cells::Wide(offsets.into_iter().map(|offset| values[offset]).collect()),
+        Cells::Wide(values) => Cells::Wide(moved(&steps, values, 0)),
     };
     Tensor { axes: axes.to_vec(), ranges, cells, magnitude: tensor.magnitude }
 }
