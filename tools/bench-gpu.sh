@@ -18,7 +18,7 @@ run() {
     "$@" || { echo "failed: $*" >&2; failed=1; }
 }
 if [ "$backend" = cuda ] && command -v compute-sanitizer > /dev/null; then
-    run compute-sanitizer --error-exitcode 1 "$zkllm" bench --shape tiny --backend cuda > /dev/null
+    run compute-sanitizer --error-exitcode 1 "$zkllm" bench --shape tiny --backend cuda >&2
 fi
 for shape in $shapes; do
     run "$zkllm" bench --shape "${shape%:*}" --tokens "${shape#*:}" --backend "$backend" --json

@@ -220,7 +220,8 @@ impl Integers {
     pub fn widen(&mut self, (least, greatest): (i64, i64)) {
         let room = self.room();
         if least < room.0 || room.1 < greatest {
-            let wider = Integers::zeros_for(self.len(), (least.min(room.0), greatest.max(room.1)));
+            let own = self.range();
+            let wider = Integers::zeros_for(self.len(), (least.min(own.0), greatest.max(own.1)));
             let narrow = std::mem::replace(self, wider);
             each_width!(Integers, &narrow, narrow => self.fill(0, narrow));
         }
@@ -402,6 +403,7 @@ mod tests {
                 assert_eq!(Ints::I64(&[a, b]).range(), (a.min(b), a.max(b)));
                 let mut set = Integers::narrowed(vec![a, 5, 0]);
                 set.set(1, b);
+                assert!(set.bytes() <= Integers::zeros_for(3, (a.min(b).min(0), a.max(b).max(5))).bytes());
                 assert_eq!([set.get(0), set.get(1), set.get(2)], [a, b, 0]);
             }
         }

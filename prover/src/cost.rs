@@ -111,7 +111,7 @@ impl Cost {
                 }
             }
         }
-        // Values of a layer, the first axis: a sum in the making, what it is made of, what it becomes.
+        // Values of a layer: a sum in the making, what it is made of, what it becomes.
         let mut largest = 0;
         for product in &program.products {
             let shared = size(&shared_axes(product));
@@ -126,7 +126,8 @@ impl Cost {
             let contracted = |side: &&&Operand| side.axes != shared_axes(product) || side.sum.terms.len() > 1;
             cost.host_table_bytes =
                 cost.host_table_bytes.max(32 * shared * sides.iter().filter(contracted).count() as u64);
-            largest = largest.max(size(&product.axes[1..]));
+            let of_layer = product.axes.iter().filter(|&&axis| program.axes[axis].name != "layer");
+            largest = largest.max(size(&of_layer.copied().collect::<Vec<_>>()));
         }
         let tables = |product: &ProductId| {
             let product = &program.products[*product];

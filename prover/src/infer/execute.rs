@@ -264,10 +264,12 @@ impl<'a> Executor<'a> {
                 let exist = column.causal.then(|| self.existing(axes));
                 // Pairs that do not exist have no value.
                 Box::new(move |start, out| {
-                    rows.narrowed(start, out);
+                    let exact = rows.narrowed(start, out);
                     for (at, value) in out.iter_mut().enumerate() {
-                        let output = usize::try_from(*value).ok().and_then(|row| outputs.get(row));
                         let place = start + at;
+                        let held = exact || rows.at(place) == i128::from(*value);
+                        let row = usize::try_from(*value).ok().filter(|_| held);
+                        let output = row.and_then(|row| outputs.get(row));
                         if output.is_none() && exist.as_ref().is_none_or(|exist| place % last < exist(place / last)) {
                             return Err(Fault::Outside(place, rows.at(place) - constant));
                         }
