@@ -8,13 +8,16 @@ use ark_ff::{One, Zero};
 
 use super::Argument;
 use super::array::{Array, launch};
-use super::machine::Device;
+use super::machine::{Device, Fault, raise};
 use super::runs::Packed;
 use super::walk::{Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
 use crate::layer::{self, Fraction, Late, Layer, Quad, Singles, padding, quad};
 use crate::leaves::Stored;
 use crate::{Block, Denominators, FractionTree, Numbers, Numerators};
+
+/// Rows of a square of numbers at most: 32 bits hold the places of a square and of a part of the leaves together.
+const SIDE: usize = 65_000;
 
 const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
 
@@ -50,6 +53,10 @@ impl<D: Device> Fractions<D> {
                 let plus = u32::try_from(numbers.plus()).expect("numbers begin between 0 and 2^32");
                 arguments.extend(packed.arguments());
                 arguments.push(Argument::Word(plus.into()));
+                if numbers.shape()[0] > SIDE {
+                    let why = format!("squares of more than {SIDE} rows; take fewer tokens");
+                    raise::<()>(Fault::Failed { what: "the lookup tree".to_string(), why });
+                }
                 arguments.extend(numbers.shape().map(Argument::from));
             }
         }

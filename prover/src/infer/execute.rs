@@ -45,15 +45,8 @@ impl<'a> Executor<'a> {
     /// # Errors
     /// [`InferError::Column`] unless `columns` are the model's.
     pub fn new(multiply: Multiply<'a>, program: Program, columns: &Columns) -> Result<Self, InferError> {
-        let keep = vec![false; program.columns.len()];
         let all = vec![true; program.columns.len()];
-        // What stands at causal pairs is not kept as it is.
-        if let Some((column, _)) =
-            program.columns.iter().zip(local(&program)).find(|(column, local)| column.causal && !local)
-        {
-            return Err(unsupported(&column.name, "it is read elsewhere than where it stands"));
-        }
-        Self::with(multiply, program, columns, all, keep)
+        Self::with(multiply, program, columns, all, true)
     }
 
     /// An executor of the columns that `product` depends on, which keeps no more than later slices read.
@@ -63,8 +56,8 @@ impl<'a> Executor<'a> {
         program: Program,
         columns: &Columns,
     ) -> Result<Self, InferError> {
-        let (needed, local) = (needed(&program, product), local(&program));
-        Self::with(multiply, program, columns, needed, local)
+        let needed = needed(&program, product);
+        Self::with(multiply, program, columns, needed, false)
     }
 
     fn with(
@@ -72,8 +65,17 @@ impl<'a> Executor<'a> {
         program: Program,
         model: &Columns,
         needed: Vec<bool>,
-        local: Vec<bool>,
+        keep: bool,
     ) -> Result<Self, InferError> {
+        let mut local = local(&program);
+        // What stands at causal pairs is nowhere kept as it is.
+        let scattered = |&id: &usize| program.columns[id].causal && needed[id] && !local[id];
+        if let Some(id) = (0..program.columns.len()).find(scattered) {
+            return Err(unsupported(&program.columns[id].name, "it is read elsewhere than where it stands"));
+        }
+        if keep {
+            local.fill(false);
+        }
         let slice: Vec<_> = program.axes.iter().map(|axis| 0..axis.length).collect();
         let mut columns = Vec::new();
         for (id, column) in program.columns.iter().enumerate() {
