@@ -89,7 +89,8 @@ impl Tensor {
                     }
                     Ok(range)
                 });
-                ranges.try_reduce(|| (i64::MAX, i64::MIN), |a, b| Ok(join(a, b)))
+                // Of many faults the first is named, whoever comes to it first: hence not `try_reduce`.
+                ranges.reduce(|| Ok((i64::MAX, i64::MIN)), |a, b| Ok(join(a?, b?)))
             })?;
             if fits(range) {
                 self.magnitude = self.magnitude.max(u128::from(range.0.unsigned_abs().max(range.1.unsigned_abs())));
@@ -174,7 +175,8 @@ pub(super) fn by_runs<E: Send>(
 ) -> Result<Vec<i64>, E> {
     let mut values = vec![0; ranges.iter().map(Range::len).product()];
     let length = run_length(ranges);
-    values.par_chunks_mut(length).enumerate().try_for_each(|(run, values)| make(run * length, values))?;
+    let runs = values.par_chunks_mut(length).enumerate();
+    runs.map(|(run, values)| make(run * length, values)).reduce(|| Ok(()), Result::and)?;
     Ok(values)
 }
 

@@ -188,6 +188,21 @@ fn a_value_out_of_range_is_named() {
 }
 
 #[test]
+fn of_many_faults_the_first_is_named() {
+    use super::tensor::{GRAIN, Tensor, by_runs};
+    let ranges = [0..64, 0..GRAIN];
+    // The row that is first takes longest.
+    let faults = |place: usize, _: &mut [i64]| {
+        std::thread::sleep(std::time::Duration::from_micros(if place < 8 * GRAIN { 2_000 } else { 1 }));
+        if place < 3 * GRAIN { Ok(()) } else { Err(place) }
+    };
+    for _ in 0..10 {
+        assert_eq!(by_runs(&ranges, &faults), Err(3 * GRAIN));
+        assert_eq!(Tensor::zeros(&[0, 1], ranges.to_vec()).fill(&ranges, &faults), Err(3 * GRAIN));
+    }
+}
+
+#[test]
 fn columns_of_another_model_are_refused() {
     let (card, _, statement, program, _) = answered(4, Tiny::default());
     let (_, other) = tiny(4, Tiny { width: 7, ..Tiny::default() }).unwrap();

@@ -240,11 +240,13 @@ impl Executor<'_> {
                         numbers.iter().zip(&mut part).for_each(|(number, row)| *row = *number as _);
                     })
                 };
-                parts.into_par_iter().enumerate().map(store).collect::<Result<Vec<_>, InferError>>()
+                parts.into_par_iter().enumerate().map(store).collect::<Vec<_>>()
             })
         } else {
             tasks.into_par_iter().map(|number| task(number, &mut |_| ())).collect()
-        }?;
+        };
+        // Of many faults the first is named.
+        let counts = counts.into_iter().collect::<Result<Vec<_>, InferError>>()?;
         let total = |(row, total): (usize, &mut u64)| {
             *total += counts.iter().map(|counts| u64::from(counts[row])).sum::<u64>();
         };
