@@ -1,7 +1,8 @@
 //! Decides exact products of integer matrices: every result is the integer it should be, or an error.
 //!
 //! Activations are cut into signed limbs of 8 bits, so that a product with a 16-bit weight has 23 bits and
-//! 256 of them fit 32-bit lanes; lanes are widened to 64 bits before they could overflow.
+//! 256 of them fit 32-bit lanes; lanes are widened to 64 bits before they could overflow. Products by 32-bit integers, and
+//! those of many short rows, are made in 64-bit lanes.
 
 use rayon::prelude::*;
 
@@ -53,6 +54,12 @@ const GRAIN: usize = 1 << 16;
 const TILE: usize = 4;
 /// Results of a column that are put in their rows together.
 const RUN: usize = 16;
+/// Columns of the result that lanes sum side by side, and rows that share their loads.
+const LANES: usize = 16;
+/// As above.
+const ROWS: usize = 4;
+/// So many rows or more, of so many entries or fewer, are faster by lanes than by limbs: no lanes are summed at the end.
+const MANY: (usize, usize) = (64, 512);
 /// Vector steps after which 32-bit lanes are widened: `128 * 2 * 2^7 * 2^15 = 2^30`.
 const STEPS: usize = 128;
 
@@ -81,23 +88,29 @@ pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>,
     if m == 0 || n == 0 {
         return Ok(Vec::new());
     }
+    let machine = Machine::detect();
+    Ok(match right {
+        Rows::I16(right) if m >= MANY.0 && depth <= MANY.1 => by_lanes(machine, left, right, depth, m, n),
+        Rows::I16(right) => by_limbs(machine, left, right, depth, m, n),
+        Rows::I32(right) if m < ROWS => by_dots(machine, left, right, depth, n),
+        Rows::I32(right) => by_lanes(machine, left, right, depth, m, n),
+    })
+}
+
+/// [`multiply`] by 16-bit integers: neither matrix is empty.
+fn by_limbs(machine: Machine, left: &[i32], right: &[i16], depth: usize, m: usize, n: usize) -> Vec<i64> {
     // Columns of the result first: threads share out the weight rows.
     let mut columns = vec![0i64; m * n];
-    let machine = Machine::detect();
-    let rows_each = (GRAIN / (depth * m)).clamp(1, n).next_multiple_of(TILE);
-    match right {
-        Rows::I16(right) => {
-            let limbs = Limbs::cut(left, depth, magnitude(left));
-            let block = |(out, right): (&mut [i64], &[i16])| limbs.multiply(machine, right, out);
-            share(&mut columns, right, rows_each, m, depth, block);
-        }
-        Rows::I32(right) => {
-            let block = |(out, right): (&mut [i64], &[i32])| machine.wide(left, right, depth, out);
-            share(&mut columns, right, rows_each, m, depth, block);
-        }
+    let rows = (GRAIN / (depth * m)).clamp(1, n).next_multiple_of(TILE);
+    let limbs = Limbs::cut(left, depth, magnitude(left));
+    if n <= rows {
+        limbs.multiply(machine, right, &mut columns);
+    } else {
+        let blocks = columns.par_chunks_mut(rows * m).zip(right.par_chunks(rows * depth));
+        blocks.for_each(|(out, right)| limbs.multiply(machine, right, out));
     }
     if m == 1 || n == 1 {
-        return Ok(columns);
+        return columns;
     }
     let mut result = vec![0i64; m * n];
     result.par_chunks_mut(RUN * n).enumerate().for_each(|(band, result)| {
@@ -106,22 +119,42 @@ pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>,
             values.enumerate().for_each(|(row, value)| result[row * n + column] = *value);
         }
     });
-    Ok(result)
+    result
 }
 
-fn share<T: Sync>(
-    columns: &mut [i64],
-    right: &[T],
-    rows: usize,
-    m: usize,
-    depth: usize,
-    block: impl Fn((&mut [i64], &[T])) + Sync + Send,
-) {
-    if right.len() <= rows * depth {
-        block((columns, right));
-    } else {
-        columns.par_chunks_mut(rows * m).zip(right.par_chunks(rows * depth)).for_each(block);
+/// [`multiply`] by 32-bit integers, for few rows on the left: neither matrix is empty.
+fn by_dots(machine: Machine, left: &[i32], right: &[i32], depth: usize, n: usize) -> Vec<i64> {
+    let mut result = vec![0i64; left.len() / depth * n];
+    let rows = GRAIN.div_ceil(depth);
+    for (left, result) in left.chunks_exact(depth).zip(result.chunks_exact_mut(n)) {
+        let blocks = result.par_chunks_mut(rows).zip(right.par_chunks(rows * depth));
+        blocks.for_each(|(out, right)| machine.dots(left, right, out));
     }
+    result
+}
+
+/// [`multiply`], a column of the result in each lane: neither matrix is empty.
+fn by_lanes<T: Copy + Into<i32> + Sync>(
+    machine: Machine,
+    left: &[i32],
+    right: &[T],
+    depth: usize,
+    m: usize,
+    n: usize,
+) -> Vec<i64> {
+    // `[column / LANES][k][column % LANES]`, zeroes beyond the last column.
+    let mut lanes = vec![0i32; n.next_multiple_of(LANES) * depth];
+    let blocks = lanes.par_chunks_mut(LANES * depth).zip(right.par_chunks(LANES * depth));
+    blocks.with_min_len(GRAIN.div_ceil(LANES * depth)).for_each(|(block, columns)| {
+        for (lane, column) in columns.chunks_exact(depth).enumerate() {
+            block.iter_mut().skip(lane).step_by(LANES).zip(column).for_each(|(to, from)| *to = (*from).into());
+        }
+    });
+    let mut result = vec![0i64; m * n];
+    let rows = (GRAIN / (depth * n)).clamp(1, m).next_multiple_of(4 * ROWS);
+    let bands = result.par_chunks_mut(rows * n).zip(left.par_chunks(rows * depth));
+    bands.for_each(|(result, left)| machine.wide(left, &lanes, depth, result));
+    result
 }
 
 /// Signed limbs of 8 bits: `value = sum of limb[i] * 2^(8i)`; rows of `depth`, all limbs of a value's row together.
@@ -209,16 +242,29 @@ impl Machine {
         }
     }
 
-    /// `out[n][m]` of 32-bit rows.
-    fn wide(self, left: &[i32], right: &[i32], depth: usize, out: &mut [i64]) {
+    /// `out[n] = left . right[n]` for rows of 32 bits.
+    fn dots(self, left: &[i32], right: &[i32], out: &mut [i64]) {
         match self {
-            Machine::Portable => wide(left, right, depth, out),
+            Machine::Portable => dots(left, right, out),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this variant is only made when the processor has the feature.
-            Machine::Avx2 => unsafe { x86::avx2::wide(left, right, depth, out) },
+            Machine::Avx2 => unsafe { x86::avx2::dots(left, right, out) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Machine::Avx512 => unsafe { x86::avx512::wide(left, right, depth, out) },
+            Machine::Avx512 => unsafe { x86::avx512::dots(left, right, out) },
+        }
+    }
+
+    /// `out[m][n]` of 32-bit rows, those on the right in `lanes` as [`by_lanes`] makes them.
+    fn wide(self, left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
+        match self {
+            Machine::Portable => wide(left, lanes, depth, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this variant is only made when the processor has the feature.
+            Machine::Avx2 => unsafe { x86::avx2::wide(left, lanes, depth, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Machine::Avx512 => unsafe { x86::avx512::wide(left, lanes, depth, out) },
         }
     }
 }
@@ -236,15 +282,31 @@ fn dot(left: &[i16], right: &[i16]) -> i64 {
 }
 
 #[inline(always)]
-fn wide(left: &[i32], right: &[i32], depth: usize, out: &mut [i64]) {
-    let m = left.len() / depth;
-    for (right, out) in right.chunks_exact(depth).zip(out.chunks_exact_mut(m)) {
-        for (left, place) in left.chunks_exact(depth).zip(out) {
-            let mut sum = 0i64;
-            for (a, b) in left.iter().zip(right) {
-                sum = sum.wrapping_add(i64::from(*a) * i64::from(*b));
+fn dots(left: &[i32], right: &[i32], out: &mut [i64]) {
+    for (right, out) in right.chunks_exact(left.len()).zip(out) {
+        *out = left.iter().zip(right).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+    }
+}
+
+#[inline(always)]
+fn wide(left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
+    let n = out.len() / (left.len() / depth);
+    for (block, lanes) in lanes.chunks_exact(LANES * depth).enumerate() {
+        let columns = block * LANES..n.min((block + 1) * LANES);
+        for (left, out) in left.chunks(ROWS * depth).zip(out.chunks_mut(ROWS * n)) {
+            // What is beyond the last row is that row once more.
+            let last = left.len() / depth - 1;
+            let rows: [&[i32]; ROWS] = core::array::from_fn(|row| &left[row.min(last) * depth..][..depth]);
+            let mut sums = [[0i64; LANES]; ROWS];
+            for (k, lanes) in lanes.chunks_exact(LANES).enumerate() {
+                for (row, sums) in rows.iter().zip(&mut sums) {
+                    let value = i64::from(row[k]);
+                    sums.iter_mut().zip(lanes).for_each(|(sum, lane)| *sum += value * i64::from(*lane));
+                }
             }
-            *place = sum;
+            for (out, sums) in out.chunks_exact_mut(n).zip(&sums) {
+                out[columns.clone()].copy_from_slice(&sums[..columns.len()]);
+            }
         }
     }
 }
@@ -330,8 +392,13 @@ mod x86 {
                 }
 
                 #[target_feature(enable = $features)]
-                pub fn wide(left: &[i32], right: &[i32], depth: usize, out: &mut [i64]) {
-                    super::super::wide(left, right, depth, out);
+                pub fn dots(left: &[i32], right: &[i32], out: &mut [i64]) {
+                    super::super::dots(left, right, out);
+                }
+
+                #[target_feature(enable = $features)]
+                pub fn wide(left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
+                    super::super::wide(left, lanes, depth, out);
                 }
             }
         };
@@ -413,22 +480,22 @@ mod tests {
         let expected = naive(&left, &right, depth);
         let narrow: Vec<i32> = left.iter().map(|&v| v as i32).collect();
         let right32: Vec<i32> = right.iter().map(|&v| v as i32).collect();
-        let wide = |values: Vec<i64>| values.into_iter().map(i128::from).collect::<Vec<_>>();
-        assert_eq!(wide(multiply(&narrow, Rows::I32(&right32), depth).unwrap()), expected);
+        let right16: Vec<i16> = right.iter().map(|&v| v as i16).collect();
+        let check = |values: Vec<i64>| assert_eq!(values.into_iter().map(i128::from).collect::<Vec<_>>(), expected);
+        check(multiply(&narrow, Rows::I32(&right32), depth).unwrap());
         if weight <= 1 << 15 {
-            let right16: Vec<i16> = right.iter().map(|&v| v as i16).collect();
-            assert_eq!(wide(multiply(&narrow, Rows::I16(&right16), depth).unwrap()), expected);
-            let limbs = Limbs::cut(&narrow, depth, magnitude(&narrow));
-            let mut columns = vec![0; m * n];
-            limbs.multiply(Machine::Portable, &right16, &mut columns);
-            let transposed: Vec<i128> = (0..m * n).map(|at| i128::from(columns[at % n * m + at / n])).collect();
-            assert_eq!(transposed, expected);
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                columns.fill(0);
-                limbs.multiply(Machine::Avx2, &right16, &mut columns);
-                let transposed: Vec<i128> = (0..m * n).map(|at| i128::from(columns[at % n * m + at / n])).collect();
-                assert_eq!(transposed, expected);
+            check(multiply(&narrow, Rows::I16(&right16), depth).unwrap());
+        }
+        #[allow(unused_mut)]
+        let mut machines = vec![Machine::Portable, Machine::detect()];
+        #[cfg(target_arch = "x86_64")]
+        machines.extend(is_x86_feature_detected!("avx2").then_some(Machine::Avx2));
+        for machine in machines {
+            check(by_lanes(machine, &narrow, &right32, depth, m, n));
+            check(by_dots(machine, &narrow, &right32, depth, n));
+            if weight <= 1 << 15 {
+                check(by_lanes(machine, &narrow, &right16, depth, m, n));
+                check(by_limbs(machine, &narrow, &right16, depth, m, n));
             }
         }
     }

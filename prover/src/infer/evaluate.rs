@@ -38,6 +38,31 @@ impl Values {
         }
     }
 
+    /// Puts the rows of `columns` values of `part` side by side at the beginnings of rows of `n`, from place `first` on.
+    pub fn place(&mut self, first: usize, n: usize, part: Values, columns: usize) {
+        fn copy<V: Copy + Send + Sync>(all: &mut [V], n: usize, part: &[V], columns: usize) {
+            let rows = |(all, part): (&mut [V], &[V])| {
+                let rows = all.chunks_mut(n).zip(part.chunks(columns));
+                rows.for_each(|(all, part)| all[..columns].copy_from_slice(part));
+            };
+            let many = GRAIN.div_ceil(columns);
+            if part.len() < 2 * GRAIN {
+                rows((all, part));
+            } else {
+                all.par_chunks_mut(many * n).zip(part.par_chunks(many * columns)).for_each(rows);
+            }
+        }
+        let wide = |values: &Values| -> Vec<i128> { (0..values.len()).map(|at| values.get(at)).collect() };
+        if let (Values::Narrow(_), Values::Wide(_)) = (&self, &part) {
+            *self = Values::Wide(wide(self));
+        }
+        match (self, part) {
+            (Values::Narrow(all), Values::Narrow(part)) => copy(&mut all[first..], n, &part, columns),
+            (Values::Wide(all), part) => copy(&mut all[first..], n, &wide(&part), columns),
+            (Values::Narrow(_), Values::Wide(_)) => unreachable!("they are wide now"),
+        }
+    }
+
     /// As a tensor over a box.
     pub fn into_tensor(self, axes: &[AxisId], ranges: Vec<Range<usize>>) -> Tensor {
         let magnitude = self.magnitude();
@@ -91,6 +116,9 @@ impl Reading {
         for (part, steps) in &self.parts {
             let coefficient = V::of(part.coefficient);
             match &part.tensor.cells {
+                Cells::Ints(ints) if part.coefficient == 1 => each_width!(Integers, &**ints, cells => {
+                    steps.gather(start, out, cells, |sum, cell| *sum += V::from(cell))
+                }),
                 Cells::Ints(ints) => each_width!(Integers, &**ints, cells => {
                     steps.gather(start, out, cells, |sum, cell| *sum += coefficient * V::from(cell))
                 }),
@@ -185,10 +213,17 @@ impl Executor<'_> {
     }
 
     fn part(&mut self, site: &str, term: &Term) -> Result<Part, InferError> {
-        let tensor = match term.source {
+        let slots: Vec<_> = term.index.iter().filter_map(slot).collect();
+        let summed = slots.len() < term.index.len();
+        if summed
+            && let Some((.., tensor)) =
+                self.reduced.iter().find(|(source, index, _)| (source, index) == (&term.source, &term.index))
+        {
+            return Ok(Part { coefficient: term.coefficient, tensor: tensor.clone(), slots });
+        }
+        let mut tensor = match term.source {
             Source::Column(column) => {
                 if let Some(sum) = self.prefix(column, &term.index) {
-                    let slots = term.index.iter().filter_map(slot).collect();
                     return Ok(Part { coefficient: term.coefficient, tensor: sum, slots });
                 }
                 self.columns[column].clone()
@@ -196,9 +231,10 @@ impl Executor<'_> {
             Source::Product(product) => self.product(product)?,
             Source::Below(list) => Arc::new(self.below(list, &term.index)),
         };
-        let slots: Vec<_> = term.index.iter().filter_map(slot).collect();
-        let tensor =
-            if slots.len() == term.index.len() { tensor } else { Arc::new(self.reduce(site, &tensor, &term.index)?) };
+        if summed {
+            tensor = Arc::new(self.reduce(site, &tensor, &term.index)?);
+            self.reduced.push((term.source, term.index.clone(), tensor.clone()));
+        }
         Ok(Part { coefficient: term.coefficient, tensor, slots })
     }
 
@@ -260,26 +296,38 @@ impl Executor<'_> {
                 }
             }
         }
-        if summed.len() as u128 * tensor.magnitude >= WIDE {
+        let bound = summed.len() as u128 * tensor.magnitude;
+        if bound >= WIDE {
             return Err(InferError::Overflow { site: site.to_string(), bits: 126 });
         }
-        fn total<T: Copy + Into<i128> + Sync>(cells: &[T], kept: &[usize], summed: &[usize]) -> Vec<i128> {
-            kept.par_iter()
-                .with_min_len(64)
-                .map(|start| summed.iter().map(|offset| cells[start + offset].into()).sum())
-                .collect()
+        fn totals<V: Number, C: Copy + Sync>(
+            cells: &[C],
+            kept: &[usize],
+            summed: &[usize],
+            number: impl Fn(C) -> V + Sync,
+        ) -> Vec<V> {
+            let side_by_side = summed.iter().enumerate().all(|(step, offset)| *offset == step);
+            let total = |start: &usize| {
+                let mut sum = V::of(0);
+                if side_by_side {
+                    cells[*start..][..summed.len()].iter().for_each(|cell| sum += number(*cell));
+                } else {
+                    summed.iter().for_each(|offset| sum += number(cells[start + offset]));
+                }
+                sum
+            };
+            kept.par_iter().with_min_len(64).map(total).collect()
         }
         let values = match &tensor.cells {
-            Cells::Ints(ints) => each_width!(Integers, &**ints, cells => total(cells, &kept, &summed)),
-            Cells::Wide(cells) => total(cells, &kept, &summed),
+            Cells::Ints(ints) if bound < NARROW => {
+                Values::Narrow(each_width!(Integers, &**ints, cells => totals(cells, &kept, &summed, i64::from)))
+            }
+            Cells::Ints(ints) => {
+                Values::Wide(each_width!(Integers, &**ints, cells => totals(cells, &kept, &summed, i128::from)))
+            }
+            Cells::Wide(cells) => Values::Wide(totals(cells, &kept, &summed, |cell| cell)),
         };
         let axes: Vec<AxisId> = index.iter().filter_map(slot).map(|(axis, _)| axis).collect();
-        let largest = values.par_iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
-        let values = if largest < NARROW {
-            Values::Narrow(values.into_iter().map(|v| v as i64).collect())
-        } else {
-            Values::Wide(values)
-        };
         Ok(values.into_tensor(&axes, ranges))
     }
 
@@ -396,14 +444,21 @@ pub(super) struct Steps {
 
 impl Steps {
     pub fn new(mut outer: Vec<Vec<usize>>) -> Self {
-        while outer.len() > 1 && outer[outer.len() - 1].len() * outer[outer.len() - 2].len() <= 1 << 12 {
-            let (last, before) = (outer.pop().unwrap_or_default(), outer.pop().unwrap_or_default());
-            outer.push(before.iter().flat_map(|outer| last.iter().map(move |inner| outer + inner)).collect());
+        fn stride(offsets: &[usize]) -> Option<usize> {
+            let apart = |&stride: &usize| offsets.windows(2).all(|pair| pair[1] == pair[0] + stride);
+            [1, 0].into_iter().find(apart)
         }
-        let last = outer.pop().unwrap_or_else(|| vec![0]);
-        let first = last.first().copied().unwrap_or(0);
-        let apart = |stride: &usize| last.iter().enumerate().all(|(step, offset)| *offset == first + step * stride);
-        Steps { stride: [1, 0].into_iter().find(apart), outer, last }
+        let mut last = outer.pop().unwrap_or_else(|| vec![0]);
+        while let Some(before) = outer.pop_if(|before| before.len() * last.len() <= 1 << 12) {
+            let both: Vec<_> = before.iter().flat_map(|outer| last.iter().map(move |inner| outer + inner)).collect();
+            // A run of neighbours that is long enough is better than a longer one of any places.
+            if last.len() >= 32 && stride(&last).is_some() && stride(&both).is_none() {
+                outer.push(before);
+                break;
+            }
+            last = both;
+        }
+        Steps { stride: stride(&last), outer, last }
     }
 
     /// `add(out[i], cells[offset of start + i])` for every `i`.

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use zkllm_kernels::Integers;
-use zkllm_verifier::program::{AxisId, ColumnId, Origin, ProductId, Program, Rotary, Rule};
+use zkllm_kernels::{Integers, Ints};
+use zkllm_verifier::program::{AxisId, ColumnId, Index, Origin, ProductId, Program, Rotary, Rule, Source};
 
 /// Runs a program in integers.
 pub struct Executor<'a> {
@@ -34,6 +34,8 @@ pub struct Executor<'a> {
     pub(super) slice: Vec<Range<usize>>,
     /// By product: its value on the current slice.
     pub(super) products: Vec<Option<Arc<Tensor>>>,
+    /// What sums of columns and products over axes gave on the current slice.
+    pub(super) reduced: Vec<(Source, Vec<Index>, Arc<Tensor>)>,
     pub(super) prefixes: Vec<Prefix>,
     /// By column: what a digit was taken of, least and greatest.
     digits: Vec<Option<(i128, i128)>>,
@@ -115,6 +117,7 @@ impl<'a> Executor<'a> {
             triangles,
             slice,
             products,
+            reduced: Vec::new(),
             digits,
         })
     }
@@ -161,6 +164,7 @@ impl<'a> Executor<'a> {
                     self.slice[layer] = index..index + 1;
                 }
                 self.products.fill(None);
+                self.reduced.clear();
                 for &column in &columns {
                     if self.needed[column] {
                         self.fill(column)?;
@@ -207,19 +211,21 @@ impl<'a> Executor<'a> {
             Rule::Digit { of, shift } => {
                 let (of, shift, seen) = (self.reading(name, of, axes)?, *shift, &seen);
                 Box::new(move |start, out| {
-                    let range = Cell::new((i128::MAX, i128::MIN));
-                    let see = |v: i128| range.set(join(range.get(), (v, v)));
-                    let narrow = |v: i64| {
-                        see(v.into());
-                        v >> shift.min(63)
+                    let range = if of.narrowed(start, out) {
+                        let (least, greatest) = Ints::I64(out).range();
+                        out.iter_mut().for_each(|value| *value >>= shift.min(63));
+                        (least.into(), greatest.into())
+                    } else {
+                        let range = Cell::new((i128::MAX, i128::MIN));
+                        let wide = |value: i128| {
+                            range.set(join(range.get(), (value, value)));
+                            value >> shift.min(127)
+                        };
+                        held(of.map(start, out, |value| value >> shift.min(63), wide))?;
+                        range.get()
                     };
-                    let wide = |v: i128| {
-                        see(v);
-                        v >> shift.min(127)
-                    };
-                    held(of.map(start, out, narrow, wide))?;
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    *seen = Some(seen.map_or(range.get(), |seen| join(seen, range.get())));
+                    *seen = Some(seen.map_or(range, |seen| join(seen, range)));
                     Ok(())
                 })
             }
@@ -242,8 +248,9 @@ impl<'a> Executor<'a> {
                 Box::new(move |start, out| {
                     let mut values = vec![0; count];
                     for (row, top) in (start..).zip(out) {
-                        floor(&of, row * count, &mut values, shift)?;
-                        *top = values[..exist(row)].iter().max().copied().unwrap_or(0);
+                        let values = &mut values[..exist(row)];
+                        floor(&of, row * count, values, shift)?;
+                        *top = values.iter().max().copied().unwrap_or(0);
                     }
                     Ok(())
                 })
@@ -263,8 +270,6 @@ impl<'a> Executor<'a> {
                 let outputs =
                     self.tables[*table].get(*output).ok_or_else(|| unsupported(name, "its table lacks an output"))?;
                 let constant = of.constant;
-                let exist = column.causal.then(|| self.existing(axes));
-                // Pairs that do not exist have no value.
                 Box::new(move |start, out| {
                     let exact = rows.narrowed(start, out);
                     for (at, value) in out.iter_mut().enumerate() {
@@ -272,10 +277,7 @@ impl<'a> Executor<'a> {
                         let held = exact || rows.at(place) == i128::from(*value);
                         let row = usize::try_from(*value).ok().filter(|_| held);
                         let output = row.and_then(|row| outputs.get(row));
-                        if output.is_none() && exist.as_ref().is_none_or(|exist| place % last < exist(place / last)) {
-                            return Err(Fault::Outside(place, rows.at(place) - constant));
-                        }
-                        *value = output.copied().unwrap_or(0);
+                        *value = *output.ok_or_else(|| Fault::Outside(place, rows.at(place) - constant))?;
                     }
                     Ok(())
                 })
@@ -307,11 +309,13 @@ impl<'a> Executor<'a> {
         };
         let ranges: Vec<_> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
         let exist = column.causal.then(|| self.existing(axes));
+        // Pairs that do not exist have no value.
         let make = |start: usize, out: &mut [i64]| {
-            make(start, out)?;
-            if let Some(exist) = &exist {
-                let rows = out.chunks_mut(last).enumerate();
-                rows.for_each(|(row, out)| out[exist(start / last + row)..].fill(0));
+            let Some(exist) = &exist else { return make(start, out) };
+            for (row, out) in (start / last..).zip(out.chunks_mut(last)) {
+                let (there, beyond) = out.split_at_mut(exist(row));
+                make(row * last, there)?;
+                beyond.fill(0);
             }
             Ok(())
         };
@@ -350,7 +354,7 @@ impl<'a> Executor<'a> {
     }
 
     /// How many indices of `over` exist for each place of a tensor over `axes`.
-    fn existing_of_rows(&self, axes: &[AxisId], over: AxisId) -> impl Fn(usize) -> usize + Sync + use<> {
+    pub(super) fn existing_of_rows(&self, axes: &[AxisId], over: AxisId) -> impl Fn(usize) -> usize + Sync + use<> {
         let u = self.slice[over].clone();
         let later = self.structure.later(over).and_then(|t| axes.iter().position(|&axis| axis == t)).map(|place| {
             let inner: usize = axes[place + 1..].iter().map(|&axis| self.slice[axis].len()).product();

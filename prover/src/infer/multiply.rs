@@ -1,15 +1,16 @@
 //! Decides the value of a product on a slice: matrices for the integer kernels, elementwise products, rotations.
 
-use super::InferError;
 use super::evaluate::{NARROW, Steps, Values, WIDE, unsupported};
 use super::execute::Executor;
 use super::tensor::{Cells, GRAIN, Tensor};
+use super::{InferError, direct};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use zkllm_kernels::{Backend, Cpu, Integers, Overflow, Rows, each_width};
 use zkllm_verifier::arith::tables;
-use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, Rotary, Source};
+use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, Program, Rotary, Source};
 
 /// What multiplies matrices of integers: [`Backend::multiply`] of some backend.
 pub type Multiply<'a> = &'a (dyn Fn(&[i32], Rows<'_>, usize) -> Result<Vec<i64>, Overflow> + Sync);
@@ -50,6 +51,14 @@ enum Matrix {
     Wide(Vec<i128>),
 }
 
+/// Of the product of a batch some rows, and as many columns as those have results in; the rest is 0. Of both factors' depth no
+/// more is read than the left factor is not 0 in.
+struct Block {
+    rows: Range<usize>,
+    columns: usize,
+    depth: usize,
+}
+
 impl Executor<'_> {
     /// The product on the current slice, kept until the slice changes.
     pub(super) fn product(&mut self, id: ProductId) -> Result<Arc<Tensor>, InferError> {
@@ -84,32 +93,46 @@ impl Executor<'_> {
         let left = self.matrix(name, left, &[&batch[..], &rows, &depth].concat())?;
         let right =
             if same { left.clone() } else { self.matrix(name, right, &[&batch[..], &columns, &depth].concat())? };
+        let blocks = self.blocks(product, &rows, &columns, &depth);
         let axes = [batch, rows, columns].concat();
         let ranges = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
         let multiply = self.multiply;
-        let of = |b: usize, rows: usize| (b * rows * k, (b + 1) * rows * k);
-        let one = |b: usize| contract(multiply, &left, &right, of(b, m), of(b, n), k);
-        let overflow = || InferError::Overflow { site: name.clone(), bits: 126 };
-        let parts: Option<Vec<Values>> = if batches == 1 || m * n * k > 1 << 20 {
-            (0..batches).map(one).collect()
-        } else {
-            (0..batches).into_par_iter().with_min_len((1 << 16) / (m * n * k + 1) + 1).map(one).collect()
+        let one = |task: usize| {
+            let (batch, block) = (task / blocks.len(), &blocks[task % blocks.len()]);
+            let of_left = batch * m + block.rows.start..batch * m + block.rows.end;
+            let of_right = batch * n..batch * n + block.columns;
+            contract(multiply, (&left, of_left), (&right, of_right), k, block.depth)
         };
-        let mut parts = parts.ok_or_else(overflow)?;
-        let values = if parts.len() == 1 {
-            parts.swap_remove(0)
-        } else if parts.iter().all(|part| matches!(part, Values::Narrow(_))) {
-            let mut all = Vec::with_capacity(batches * m * n);
-            for part in parts {
-                if let Values::Narrow(values) = part {
-                    all.par_extend(values);
-                }
-            }
-            Values::Narrow(all)
+        let tasks = 0..batches * blocks.len();
+        let values = if batches == 1 || m * n * k > 1 << 20 {
+            joined(tasks.map(one), batches, &blocks, n)
         } else {
-            Values::Wide(parts.iter().flat_map(|part| (0..part.len()).map(|index| part.get(index))).collect())
+            let parts = tasks.into_par_iter().with_min_len((1 << 16) / (m * n * k + 1) + 1).map(one);
+            joined(parts.collect::<Vec<_>>().into_iter(), batches, &blocks, n)
         };
+        let values = values.ok_or_else(|| InferError::Overflow { site: name.clone(), bits: 126 })?;
         Ok(reorder(values.into_tensor(&axes, ranges), &product.axes))
+    }
+
+    /// The blocks of a matrix product. Nothing reads scores above the diagonal, and causal columns are 0 there.
+    fn blocks(&self, product: &Product, rows: &[AxisId], columns: &[AxisId], depth: &[AxisId]) -> Vec<Block> {
+        let count = |axes: &[AxisId]| -> usize { axes.iter().map(|&axis| self.slice[axis].len()).product() };
+        let (m, n, k) = (count(rows), count(columns), count(depth));
+        let left = &product.left;
+        let (axis, scores) = match (&product.kind, columns, depth) {
+            (ProductKind::Scores(_), [u], _) => (*u, true),
+            (_, _, [u]) if left.axes.last() == Some(u) && is_causal(&self.program, left) => (*u, false),
+            _ => return vec![Block { rows: 0..m, columns: n, depth: k }],
+        };
+        let exist = self.existing_of_rows(rows, axis);
+        // Few enough that each is a large product, many enough that little is computed in vain.
+        let height = self.slice[axis].len().div_ceil(8).max(128);
+        let block = |start: usize| {
+            let rows = start..m.min(start + height);
+            let exist = rows.clone().map(&exist).max().unwrap_or(0);
+            if scores { Block { rows, columns: exist, depth: k } } else { Block { rows, columns: n, depth: exist } }
+        };
+        (0..m).step_by(height).map(block).collect()
     }
 
     /// No axis is summed: both factors over the axes of the result.
@@ -154,29 +177,33 @@ impl Executor<'_> {
         let Values::Narrow(values) = self.sum(name, &product.left.sum, axes)? else {
             return Err(InferError::Overflow { site: name.clone(), bits: 62 });
         };
-        let place = |axis: AxisId| {
-            axes.iter().position(|&own| own == axis).ok_or_else(|| unsupported(name, "a rotation lacks an axis"))
-        };
-        let (time, half, pair) = (place(rotary.time)?, place(rotary.half)?, place(rotary.pair)?);
         let ranges: Vec<_> = axes.iter().map(|&axis| self.slice[axis].clone()).collect();
+        let (Some(time), [.., of_half, of_pair]) = (axes.iter().position(|&axis| axis == rotary.time), &ranges[..])
+        else {
+            return Err(unsupported(name, "a rotation lacks an axis"));
+        };
+        if !axes.ends_with(&[rotary.half, rotary.pair]) || *of_half != (0..2) {
+            return Err(unsupported(name, "its last axes are not the two halves of pairs"));
+        }
         let largest = u128::from(super::tensor::magnitude(&values));
-        if largest << (rotary.fraction + 2) >= NARROW || ranges[half] != (0..2) {
+        if largest << (rotary.fraction + 2) >= NARROW {
             return Err(InferError::Overflow { site: name.clone(), bits: 62 });
         }
         let table = self.rotation(rotary);
-        let strides: Vec<usize> =
-            (0..axes.len()).map(|axis| ranges[axis + 1..].iter().map(Range::len).product()).collect();
-        let index = |place: usize, axis: usize| place / strides[axis] % ranges[axis].len() + ranges[axis].start;
-        let rotated = |place: usize| {
-            let (cos, sin) = table[index(place, time)][index(place, pair)];
-            if index(place, half) == 0 {
-                cos * values[place] - sin * values[place + strides[half]]
-            } else {
-                sin * values[place - strides[half]] + cos * values[place]
+        let (times, pairs) = (&ranges[time], of_pair.len());
+        let of_time: usize = ranges[time + 1..axes.len() - 2].iter().map(Range::len).product();
+        let mut rotated = vec![0; values.len()];
+        let vectors = rotated.par_chunks_mut(2 * pairs).zip(values.par_chunks(2 * pairs)).enumerate();
+        vectors.with_min_len(GRAIN.div_ceil(2 * pairs)).for_each(|(place, (to, from))| {
+            let turns = &table[times.start + place / of_time % times.len()][of_pair.clone()];
+            let ((x, y), (left, right)) = (to.split_at_mut(pairs), from.split_at(pairs));
+            let halves = x.iter_mut().zip(y).zip(left.iter().zip(right));
+            for (((x, y), (left, right)), (cos, sin)) in halves.zip(turns) {
+                *x = cos * left - sin * right;
+                *y = sin * left + cos * right;
             }
-        };
-        let values = (0..values.len()).into_par_iter().with_min_len(1 << 13).map(rotated).collect();
-        Ok(Values::Narrow(values).into_tensor(axes, ranges))
+        });
+        Ok(Values::Narrow(rotated).into_tensor(axes, ranges))
     }
 
     /// `(cos, sin)` by position and pair.
@@ -191,64 +218,91 @@ impl Executor<'_> {
     }
 }
 
-/// `left * right^T` of one batch, rows of `k`; `None` beyond 126 bits.
+/// Whether a factor is a column of causal pairs, as it is.
+fn is_causal(program: &Program, factor: &Operand) -> bool {
+    direct(program, &factor.axes, &factor.sum).is_some_and(|(column, plus)| program.columns[column].causal && plus == 0)
+}
+
+/// The results of all `blocks` of one batch after the other, in rows of `n`; 0 where no block has any.
+fn joined(
+    mut parts: impl Iterator<Item = Option<Values>>,
+    batches: usize,
+    blocks: &[Block],
+    n: usize,
+) -> Option<Values> {
+    if let ([Block { columns, .. }], 1) = (blocks, batches)
+        && *columns == n
+    {
+        return parts.next()?;
+    }
+    let rows: usize = blocks.iter().map(|block| block.rows.len()).sum();
+    let (mut all, mut first) = (Values::Narrow(vec![0; batches * rows * n]), 0);
+    for (part, block) in parts.zip(blocks.iter().cycle()) {
+        all.place(first * n, n, part?, block.columns);
+        first += block.rows.len();
+    }
+    Some(all)
+}
+
+/// `left * right^T` of some rows of both, the first `depth` of the `k` values of each; `None` beyond 126 bits.
 fn contract(
     multiply: Multiply<'_>,
-    left: &Matrix,
-    right: &Matrix,
-    l: (usize, usize),
-    r: (usize, usize),
+    (left, l): (&Matrix, Range<usize>),
+    (right, r): (&Matrix, Range<usize>),
     k: usize,
+    depth: usize,
 ) -> Option<Values> {
     if let (Matrix::Ints(left, from), Matrix::Ints(right, of)) = (left, right) {
-        let (l, r) = (from.start + l.0..from.start + l.1, of.start + r.0..of.start + r.1);
-        fn copied<T: Copy + Sync, U: From<T> + Send>(values: &[T]) -> Vec<U> {
-            values.par_iter().with_min_len(GRAIN).map(|&value| value.into()).collect()
-        }
-        let wider: Vec<i32> = match &**left {
-            Integers::U8(values) => copied(&values[l.clone()]),
-            Integers::I16(values) => copied(&values[l.clone()]),
-            Integers::U16(values) => copied(&values[l.clone()]),
-            Integers::I32(_) | Integers::I64(_) => Vec::new(),
+        let l = from.start + l.start * k..from.start + l.end * k;
+        let r = of.start + r.start * k..of.start + r.end * k;
+        let short = match &**right {
+            Integers::U8(values) => Some(Cow::Owned(copied(&values[r.clone()], k, depth))),
+            Integers::I16(values) => Some(cut(&values[r.clone()], k, depth)),
+            _ => None,
         };
-        let narrow = match &**left {
-            Integers::I32(values) => Some(&values[l.clone()]),
-            Integers::I64(_) => None,
-            _ => Some(&wider[..]),
-        };
-        let (short, long): (Vec<i16>, Vec<i32>);
-        let rows = match &**right {
-            Integers::I16(values) => Some(Rows::I16(&values[r.clone()])),
-            Integers::I32(values) => Some(Rows::I32(&values[r.clone()])),
-            Integers::I64(_) => None,
-            Integers::U8(values) => {
-                short = copied(&values[r.clone()]);
-                Some(Rows::I16(&short))
-            }
-            Integers::U16(values) => {
-                long = copied(&values[r.clone()]);
-                Some(Rows::I32(&long))
-            }
-        };
-        if let (Some(narrow), Some(rows)) = (narrow, rows)
-            && let Ok(values) = multiply(narrow, rows, k)
+        let wider = if short.is_none() { long(right, r, k, depth) } else { None };
+        let rows = short.as_deref().map(Rows::I16).or(wider.as_deref().map(Rows::I32));
+        if let (Some(left), Some(rows)) = (long(left, l, k, depth), rows)
+            && let Ok(values) = multiply(&left, rows, depth)
         {
             return Some(Values::Narrow(values));
         }
-        let wide =
-            |ints: &Integers, range: Range<usize>| range.map(|index| i128::from(ints.get(index))).collect::<Vec<_>>();
-        return slow(&wide(left, l), &wide(right, r), k);
     }
-    let wide = |matrix: &Matrix, (start, end): (usize, usize)| match matrix {
-        Matrix::Ints(ints, range) => {
-            (start..end).map(|index| i128::from(ints.get(range.start + index))).collect::<Vec<_>>()
-        }
-        Matrix::Wide(values) => values[start..end].to_vec(),
+    let wide = |matrix: &Matrix, rows: Range<usize>| -> Vec<i128> {
+        let value = |at: usize| match matrix {
+            Matrix::Ints(ints, range) => i128::from(ints.get(range.start + at)),
+            Matrix::Wide(values) => values[at],
+        };
+        rows.flat_map(|row| (row * k..row * k + depth).map(value)).collect()
     };
-    slow(&wide(left, l), &wide(right, r), k)
+    slow(&wide(left, l), &wide(right, r), depth)
 }
 
-/// The same in 128 bits.
+/// Rows of `k` in 32 bits, the first `depth` values of each; `None` if that is not their width.
+fn long(ints: &Integers, cells: Range<usize>, k: usize, depth: usize) -> Option<Cow<'_, [i32]>> {
+    Some(match ints {
+        Integers::U8(values) => Cow::Owned(copied(&values[cells], k, depth)),
+        Integers::I16(values) => Cow::Owned(copied(&values[cells], k, depth)),
+        Integers::U16(values) => Cow::Owned(copied(&values[cells], k, depth)),
+        Integers::I32(values) => cut(&values[cells], k, depth),
+        Integers::I64(_) => return None,
+    })
+}
+
+fn cut<T: Copy + Default + Send + Sync>(values: &[T], k: usize, depth: usize) -> Cow<'_, [T]> {
+    if depth == k { Cow::Borrowed(values) } else { Cow::Owned(copied(values, k, depth)) }
+}
+
+fn copied<T: Copy + Sync, U: From<T> + Copy + Default + Send>(values: &[T], k: usize, depth: usize) -> Vec<U> {
+    let mut copies = vec![U::default(); values.len() / k * depth];
+    let rows = copies.par_chunks_exact_mut(depth).zip(values.par_chunks_exact(k));
+    rows.with_min_len(GRAIN.div_ceil(depth)).for_each(|(copies, values)| {
+        copies.iter_mut().zip(values).for_each(|(copy, value)| *copy = U::from(*value));
+    });
+    copies
+}
+
+/// `left * right^T` in 128 bits, rows of `k`; `None` beyond 126.
 fn slow(left: &[i128], right: &[i128], k: usize) -> Option<Values> {
     let largest = |values: &[i128]| values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
     largest(left).checked_mul(largest(right))?.checked_mul(k as u128).filter(|bound| *bound < WIDE)?;

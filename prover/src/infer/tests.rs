@@ -138,6 +138,18 @@ fn logits_of_every_position_are_those_that_the_answer_maximises() {
 }
 
 #[test]
+fn what_is_above_the_diagonal_of_long_texts_is_not_needed() {
+    for (seed, shape) in shapes().into_iter().enumerate() {
+        let (mut card, columns) = tiny(seed as u64, shape).unwrap();
+        card.context = 300;
+        let tokens: Vec<u32> = (0..300).map(|place: u32| place * place % card.vocabulary).collect();
+        // One by one there is nothing above it; at once, rows are multiplied in blocks that end at it.
+        let [one_by_one, at_once] = [1, 300].map(|block| generate::logits_by(&card, &columns, &tokens, block).unwrap());
+        assert!(one_by_one == at_once, "{shape:?}");
+    }
+}
+
+#[test]
 fn generation_stops_when_told() {
     let (card, columns, statement, _, _) = answered(1, Tiny::default());
     let (prompt, answer) = statement.tokens().split_at(5);

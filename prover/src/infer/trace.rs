@@ -176,42 +176,31 @@ impl Executor<'_> {
         if columns.len() != outputs.len() {
             return Err(unsupported(name, "its table has another number of outputs"));
         }
-        // Whole rows, of which only the first so many exist if they are of pairs.
-        let length = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
-        let run = GRAIN.next_multiple_of(length);
+        // Runs of values: rows of pairs, of which only the first so many exist, or any.
         let exist = lookup.causal.then(|| self.existing(axes));
+        let length = axes.last().filter(|_| lookup.causal).map_or(GRAIN, |&axis| self.slice[axis].len());
         // As few tasks as keep all threads busy: each counts on its own.
-        let each = count.div_ceil(rayon::current_num_threads()).max(4 * size).next_multiple_of(run);
+        let each = count.div_ceil(rayon::current_num_threads()).max(4 * size).next_multiple_of(length);
         let task = |task: usize, store: &mut dyn FnMut(&[i64])| {
-            let (mut counts, mut numbers, mut found) = (vec![0u32; size], vec![0; run], vec![0; run]);
+            let (mut counts, mut numbers, mut found) = (vec![0u32; size], vec![0; length], vec![0; length]);
             let end = count.min((task + 1) * each);
-            for start in (task * each..end).step_by(run) {
-                let numbers = &mut numbers[..run.min(end - start)];
+            for start in (task * each..end).step_by(length) {
+                let there = exist.as_ref().map_or(length.min(end - start), |exist| exist(start / length));
+                let (numbers, found) = (&mut numbers[..there], &mut found[..there]);
                 let exact = number.narrowed(start, numbers);
-                let rows = |at: usize| {
-                    let exist = exist.as_ref().map_or(length, |exist| exist((start + at) / length));
-                    start + at..start + at + exist
-                };
-                for (row, numbers) in numbers.chunks(length).enumerate() {
-                    let places = rows(row * length);
-                    let there = &numbers[..places.len()];
-                    for (place, &row) in places.zip(there) {
-                        let held = exact || number.at(place) == i128::from(row);
-                        let counted = usize::try_from(row).ok().filter(|_| held).and_then(|row| counts.get_mut(row));
-                        *counted.ok_or_else(|| self.misses(lookup, place, number.at(place)))? += 1;
-                    }
-                    store(there);
+                for (place, &row) in (start..).zip(&*numbers) {
+                    let held = exact || number.at(place) == i128::from(row);
+                    let counted = usize::try_from(row).ok().filter(|_| held).and_then(|row| counts.get_mut(row));
+                    *counted.ok_or_else(|| self.misses(lookup, place, number.at(place)))? += 1;
                 }
+                store(numbers);
                 for (output, column) in outputs.iter().zip(columns) {
-                    let found = &mut found[..numbers.len()];
                     let exact = output.narrowed(start, found);
-                    for (row, found) in found.chunks(length).enumerate() {
-                        for (place, value) in rows(row * length).zip(found) {
-                            let held = exact || output.at(place) == i128::from(*value);
-                            if !held || *value != column[numbers[place - start] as usize] {
-                                let (layer, position) = self.place(axes, place);
-                                return Err(InferError::Contradiction { site: name.clone(), layer, position });
-                            }
+                    for ((place, value), row) in (start..).zip(&*found).zip(&*numbers) {
+                        let held = exact || output.at(place) == i128::from(*value);
+                        if !held || *value != column[*row as usize] {
+                            let (layer, position) = self.place(axes, place);
+                            return Err(InferError::Contradiction { site: name.clone(), layer, position });
                         }
                     }
                 }
