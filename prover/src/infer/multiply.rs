@@ -51,8 +51,8 @@ enum Matrix {
     Wide(Vec<i128>),
 }
 
-/// Of the product of a batch some rows, and as many columns as those have results in; the rest is 0. Of both factors' depth no
-/// more is read than the left factor is not 0 in.
+/// Some rows of a batch's product, with the first columns, in which alone they have results: the others are 0. Beyond `depth`
+/// the left factor is 0 in these rows.
 struct Block {
     rows: Range<usize>,
     columns: usize,
