@@ -136,6 +136,21 @@ fn the_card_of_another_model_is_explained() {
 }
 
 #[test]
+fn a_damaged_secret_side_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (damaged, out) = (folder.path().join("model.secret"), folder.path().join("answer.receipt"));
+    let bytes = std::fs::read(at("model.secret")).expect("a secret side");
+    // The first row of the first chunk is behind 74 bytes of heading and 32 of a blinding.
+    let mut other_point = bytes.clone();
+    other_point[106 + 60] ^= 1;
+    for bytes in [&other_point[..], &bytes[..bytes.len() - 1], b""] {
+        std::fs::write(&damaged, bytes).expect("room");
+        let more = ["--secret", &damaged.display().to_string(), "--prompt", "And", "--max-tokens", "1"];
+        fails(&prove(&at("model.card"), &out.display().to_string(), &more), 2, "make it again", Some(&out));
+    }
+}
+
+#[test]
 fn a_full_disk_leaves_no_receipt() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display().to_string();

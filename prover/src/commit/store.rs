@@ -46,8 +46,8 @@ impl Secret {
         out
     }
 
-    /// Reads the secret side of `card`. Our own file, mode 600: points are read without subgroup checks, and a wrong one
-    /// makes a proof that does not verify.
+    /// Reads the secret side of `card`. Our own file, mode 600: points are on the curve, and not looked at further; a wrong
+    /// one makes a proof that does not verify.
     pub fn parse(bytes: &[u8], card: &Card) -> Result<Self, StoreError> {
         let rest = bytes
             .strip_prefix(MAGIC)
@@ -67,8 +67,8 @@ impl Secret {
         for (bytes, commitment) in rest.chunks(size).zip(&card.commitments) {
             let (rho, rows) = bytes.split_first_chunk::<32>().ok_or(StoreError::Malformed)?;
             let rho: Fr = groups::read_scalar(rho).map_err(|_| StoreError::Malformed)?;
-            let point = |bytes: &[u8]| G1::deserialize_uncompressed_unchecked(bytes).map_err(|_| StoreError::Malformed);
-            let rows = rows.chunks(POINT_BYTES).map(point).collect::<Result<_, _>>()?;
+            let point = |bytes: &[u8]| G1::deserialize_uncompressed_unchecked(bytes).ok().filter(G1::is_on_curve);
+            let rows = rows.chunks(POINT_BYTES).map(point).collect::<Option<_>>().ok_or(StoreError::Malformed)?;
             let commitment = groups::read_gt(commitment).map_err(|_| StoreError::Malformed)?;
             chunks.push(Committed { rows, rho, commitment });
         }
