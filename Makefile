@@ -76,6 +76,7 @@ fmt-check: ## is the code formatted
 
 lint: ## clippy, warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p zkllm-cuda-shim -p zkllm-tests --test ptx -- -D warnings
 
 deny: ## licences, advisories and sources of all dependencies (cargo-deny)
 	@cargo-deny --version >/dev/null || { echo "make deny: install cargo-deny first: cargo install cargo-deny --locked" >&2; exit 2; }

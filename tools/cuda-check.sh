@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compiles every CUDA kernel for sm_80 and sm_90, without a GPU, and counts registers and spills: a spill is an error.
+# Compiles every CUDA kernel for sm_80 and sm_90, without a GPU, and counts registers and spills: a spill is an error. Then
+# runs the compiler's PTX, which is what a GPU's driver is given, instruction by instruction on the CPU, for all tests of verbs.
 # Usage: tools/cuda-check.sh [--nvrtc]     with --nvrtc also the way of a machine without nvcc, which takes minutes
 # The compiler comes from PyPI (NVIDIA's wheels, all of one version), into the build directory.
 set -euo pipefail
@@ -58,6 +59,13 @@ if spilled="$(grep -v ' 0 bytes spilled$' "$report")"; then
     exit 1
 fi
 echo "cuda-check: $kernels kernels for sm_80 and sm_90, no register spills" >&2
+
+ptx="$root/target/kernels.ptx"
+if [ ! -s "$ptx" ] || [ -n "$(find kernels/cuda kernels/shim/src/*.cu tools/cuda-check.sh -newer "$ptx")" ]; then
+    "$CUDA_HOME/bin/nvcc" -std=c++17 -O3 -ptx -arch=compute_80 -o "$ptx.part" kernels/shim/src/ptx.cu
+    mv "$ptx.part" "$ptx"
+fi
+ZKLLM_PTX="$ptx" ${CARGO:-cargo} test --release --workspace --test ptx
 
 if [ "${1:-}" = --nvrtc ]; then
     LD_LIBRARY_PATH="$CUDA_HOME/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \

@@ -31,14 +31,15 @@ DEVICE u32 opaque_minus(u32 x) {
 }
 
 // A chain of additions with carry (or of subtractions with borrow), limb by limb. `start_` begins a new one.
-// Products are added in pairs of instructions in one statement, so that the assembler fuses them to wide ones.
+// Products are added in pairs of instructions in one statement, so that the assembler fuses them to wide ones; `low` is written
+// before the other operands are read for the last time (&).
 struct Carry {
 #ifdef __CUDA_ARCH__
     DEVICE void start_mad(u32& low, u32& high, u32 a, u32 b) {
-        asm volatile("mad.lo.cc.u32 %0, %2, %3, %0; madc.hi.cc.u32 %1, %2, %3, %1;" : "+r"(low), "+r"(high) : "r"(a), "r"(b));
+        asm volatile("mad.lo.cc.u32 %0, %2, %3, %0; madc.hi.cc.u32 %1, %2, %3, %1;" : "+&r"(low), "+r"(high) : "r"(a), "r"(b));
     }
     DEVICE void mad(u32& low, u32& high, u32 a, u32 b) {
-        asm volatile("madc.lo.cc.u32 %0, %2, %3, %0; madc.hi.cc.u32 %1, %2, %3, %1;" : "+r"(low), "+r"(high) : "r"(a), "r"(b));
+        asm volatile("madc.lo.cc.u32 %0, %2, %3, %0; madc.hi.cc.u32 %1, %2, %3, %1;" : "+&r"(low), "+r"(high) : "r"(a), "r"(b));
     }
     DEVICE void mad_to(u32& low, u32& high, u32 a, u32 b, u32 c, u32 d) {
         asm volatile("madc.lo.cc.u32 %0, %2, %3, %4; madc.hi.cc.u32 %1, %2, %3, %5;"

@@ -14,6 +14,8 @@ use zkllm_kernels::selftest::differences;
 use zkllm_kernels::wgpu::{Adapter, Gpu, Options, Wgpu};
 use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Fr, FractionTree as _, Numerators, Rows};
 
+const ELEMENTS: usize = 20_000;
+
 fn open(options: &Options) -> Gpu {
     Gpu::open(options).unwrap_or_else(|why| panic!("{why} (make test installs drivers that need no GPU)"))
 }

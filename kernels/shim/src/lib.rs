@@ -2,6 +2,8 @@
 //!
 //! `OnDevice<Shim>` runs all that the CUDA backend does on its host, and the text of its kernels. For tests only.
 
+pub mod ptx;
+
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

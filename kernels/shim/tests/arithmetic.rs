@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use zkllm_cuda_shim::Shim;
 
+const ELEMENTS: usize = 20_000;
+
 fn devices() -> &'static [Shim] {
     static DEVICES: LazyLock<[Shim; 1]> = LazyLock::new(|| [Shim::default()]);
     &*DEVICES

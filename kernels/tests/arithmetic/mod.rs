@@ -1,5 +1,5 @@
 //! Decides what a device's fields and curve have to be: ark's, for random and for extreme values. The test that includes
-//! this file says which `devices()`.
+//! this file says which `devices()`, and of a field how many `ELEMENTS`.
 
 use ark_bls12_381::{Fq, Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
@@ -7,7 +7,7 @@ use ark_ff::{BigInt, PrimeField};
 use zkllm_kernels::device::array::{Affine, Array, Point, affine};
 use zkllm_kernels::device::{Argument, Device};
 
-use super::devices;
+use super::{ELEMENTS, devices};
 
 /// Extremes first, then values that look random.
 fn elements<F: PrimeField>(count: usize, seed: u64) -> Vec<F> {
@@ -39,7 +39,7 @@ fn field<F: PrimeField, const N: usize>(
     limbs: impl Fn(&F) -> [u64; N],
     of: impl Fn(&[u64]) -> F,
 ) {
-    let (a, b) = pairs(&elements::<F>(20_000, 7), 18);
+    let (a, b) = pairs(&elements::<F>(ELEMENTS, 7), 18);
     for device in devices() {
         let [left, right] = [&a, &b].map(|x| Array::of(device, &x.iter().flat_map(&limbs).collect::<Vec<u64>>()));
         let out = Array::<_, u64>::new(device, 5 * a.len() * N);

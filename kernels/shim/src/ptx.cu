@@ -1,0 +1,2 @@
+#include "../../cuda/kernels.cu"
+#include "arithmetic.cu"
