@@ -44,7 +44,7 @@ spec: ## specification, reference programs, grammar and vectors against each oth
 bench: build ## what proving costs on this machine, as JSON on stdout
 	target/release/zkllm bench --json
 
-cuda-check: ## compile the CUDA kernels for sm_80 and sm_90 without a GPU, by NVIDIA's compiler from PyPI; count spills
+cuda-check: ## compile the CUDA kernels for sm_80 and sm_90 without a GPU, by NVIDIA's compiler from PyPI; count spills; run them on the CPU
 	@tools/cuda-check.sh
 
 cuda-sanitize: ## the CUDA kernels on the CPU under the address and undefined-behaviour sanitizers
@@ -76,7 +76,7 @@ fmt-check: ## is the code formatted
 
 lint: ## clippy, warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy -p zkllm-cuda-shim -p zkllm-tests --test ptx -- -D warnings
+	$(CARGO) clippy --workspace --test ptx --test cuda -- -D warnings
 
 deny: ## licences, advisories and sources of all dependencies (cargo-deny)
 	@cargo-deny --version >/dev/null || { echo "make deny: install cargo-deny first: cargo install cargo-deny --locked" >&2; exit 2; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compiles every CUDA kernel for sm_80 and sm_90, without a GPU, and counts registers and spills: a spill is an error. Then
-# runs the compiler's PTX, which is what a GPU's driver is given, instruction by instruction on the CPU, for all tests of verbs.
+# runs the compiler's PTX, which is what a GPU's driver is given, instruction by instruction on the CPU, for all tests of verbs;
+# and the program itself with a stand-in for the driver, whose kernels are compiled for the CPU.
 # Usage: tools/cuda-check.sh [--nvrtc]     with --nvrtc also the way of a machine without nvcc, which takes minutes
 # The compiler comes from PyPI (NVIDIA's wheels, all of one version), into the build directory.
 set -euo pipefail
@@ -65,7 +66,11 @@ if [ ! -s "$ptx" ] || [ -n "$(find kernels/cuda kernels/shim/src/*.cu tools/cuda
     "$CUDA_HOME/bin/nvcc" -std=c++17 -O3 -ptx -arch=compute_80 -o "$ptx.part" kernels/shim/src/ptx.cu
     mv "$ptx.part" "$ptx"
 fi
-ZKLLM_PTX="$ptx" ${CARGO:-cargo} test --release --workspace --test ptx
+# Without the compiler: nothing that is built already is built again with kernels for GPUs in it.
+cargo() { env -u CUDA_HOME "${CARGO:-cargo}" "$@"; }
+ZKLLM_PTX="$ptx" cargo test --release --workspace --test ptx
+cargo build --release -p zkllm-cuda-shim --examples
+LD_LIBRARY_PATH="$root/target/release/examples${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" cargo test --release --workspace --test cuda
 
 if [ "${1:-}" = --nvrtc ]; then
     LD_LIBRARY_PATH="$CUDA_HOME/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \

@@ -71,7 +71,8 @@ impl Drop for Memory {
 }
 
 fn failed(what: &str) -> impl Fn(DriverError) -> Fault {
-    move |error| Fault::Failed { what: what.to_string(), why: describe(error) }
+    // The driver tells of a kernel that failed when it is next called.
+    move |error| Fault::Failed { what: format!("{what}, or in a kernel before it"), why: describe(error) }
 }
 
 fn unusable(why: &str) -> Fault {
@@ -202,6 +203,9 @@ impl Device for Gpu {
 
     fn free_bytes(&self) -> Result<usize, Fault> {
         self.bind("a look at the memory")?;
+        // What was freed counts as used until the stream comes to it.
+        // SAFETY: the stream is there.
+        unsafe { result::stream::synchronize(STREAM) }.map_err(failed("a look at the memory"))?;
         let (free, _) = result::mem_get_info().map_err(failed("a look at the memory"))?;
         // What the pool holds and nobody uses is free too.
         let reserved = self.pool_bytes(PoolAttribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT)?;
@@ -235,22 +239,31 @@ impl Device for Gpu {
     }
 
     fn clear(&self, memory: &Memory, bytes: usize) -> Result<(), Fault> {
+        if bytes == 0 {
+            return Ok(());
+        }
         self.bind("a memset")?;
         // SAFETY: the array that calls has so many bytes.
         unsafe { result::memset_d8_async(memory.address, 0, bytes, STREAM) }.map_err(failed("a memset"))
     }
 
     fn write(&self, memory: &Memory, offset: usize, bytes: &[u8]) -> Result<(), Fault> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.bind("a copy to the GPU")?;
         // SAFETY: the array that calls has room; the copy is over with the bytes when it returns.
         unsafe { result::memcpy_htod_sync(memory.address + offset as u64, bytes) }.map_err(failed("a copy to the GPU"))
     }
 
     fn read(&self, memory: &Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.bind("a copy from the GPU")?;
         // SAFETY: the array that calls has the bytes; the copy waits for what was launched, and is over on return.
         unsafe { result::memcpy_dtoh_sync(bytes, memory.address + offset as u64) }
-            .map_err(failed("a copy from the GPU, or in a kernel before it"))
+            .map_err(failed("a copy from the GPU"))
     }
 
     unsafe fn launch(&self, kernel: &'static str, threads: usize, arguments: &[Argument]) -> Result<(), Fault> {

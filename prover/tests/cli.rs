@@ -1,15 +1,17 @@
 //! The command line: a receipt from the small model, and what bad input is told. Every refusal says what to do, exits with
 //! 2 (1 for a false receipt) and leaves nothing half-written.
 
-use std::path::{Path, PathBuf};
+mod command;
+
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/models/tiny-kjv.gguf");
+use command::{MODEL, command, fails, files, run, said};
 
 fn zkllm(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_zkllm")).args(arguments).output().expect("the binary runs")
+    run(&mut command(arguments))
 }
 
 /// A folder with model.card, model.secret and answer.receipt of the small model, made once.
@@ -21,13 +23,13 @@ fn made() -> &'static Path {
             let at = |name: &str| folder.path().join(name).display().to_string();
             let committed =
                 zkllm(&["commit", MODEL, "--out", &folder.path().display().to_string(), "--chunk-log", "9"]);
-            assert!(committed.status.success(), "{}", String::from_utf8_lossy(&committed.stderr));
+            assert!(committed.status.success(), "{}", said(&committed));
             let proved = prove(
                 &at("model.card"),
                 &at("answer.receipt"),
                 &["--prompt", "And the LORD said unto", "--max-tokens", "4"],
             );
-            assert!(proved.status.success(), "{}", String::from_utf8_lossy(&proved.stderr));
+            assert!(proved.status.success(), "{}", said(&proved));
             folder
         })
         .path()
@@ -39,21 +41,6 @@ fn at(name: &str) -> String {
 
 fn prove(card: &str, out: &str, more: &[&str]) -> Output {
     zkllm(&[&["prove", "--card", card, "--model", MODEL, "--out", out], more].concat())
-}
-
-/// The command fails with `code`, says `words`, and `out` does not exist.
-fn fails(output: &Output, code: i32, words: &str, out: Option<&Path>) {
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(said.contains(words), "{words:?} is not in: {said}");
-    assert!(!said.contains("panicked"), "{said}");
-    if let Some(out) = out {
-        assert!(!out.exists(), "{} was written", out.display());
-    }
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
 }
 
 #[test]
@@ -171,7 +158,7 @@ fn a_full_disk_leaves_no_receipt() {
 fn random_weights_are_measured_without_a_file() {
     let output =
         zkllm(&["bench", "--shape", "tiny", "--context", "64", "--tokens", "20", "--max-tokens", "3", "--json"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", said(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     assert_eq!((&report["prompt_tokens"], &report["output_tokens"]), (&17.into(), &3.into()));
     let phases = report["phases_s"].as_object().expect("seconds by phase");
@@ -181,7 +168,12 @@ fn random_weights_are_measured_without_a_file() {
     // What cannot be done is said before it is begun.
     let large = ["bench", "--shape", "llama2-13b", "--tokens", "2048"];
     fails(&zkllm(&large), 2, "GiB of the machine's memory, which has", None);
-    fails(&zkllm(&["bench", "--shape", "tiny", "--tokens", "16"]), 2, "must be above --max-tokens", None);
+    fails(
+        &zkllm(&["bench", "--shape", "tiny", "--tokens", "17"]),
+        2,
+        "must be at least 18, --max-tokens and a prompt of two",
+        None,
+    );
     fails(&zkllm(&["bench", "--shape", "tiny", "--chunk-log", "7"]), 2, "give --context 128", None);
     fails(&zkllm(&["bench", MODEL]), 2, "give a prompt", None);
     let forecast = zkllm(&["cost", "--shape", "llama2-13b", "--length", "2048", "--backend", "cpu"]);
@@ -205,7 +197,7 @@ fn an_interrupt_leaves_no_receipt() {
         "--max-tokens",
         "64",
     ];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_zkllm")).args(arguments).spawn().expect("the binary runs");
+    let mut child = command(&arguments).spawn().expect("the binary runs");
     std::thread::sleep(Duration::from_millis(400));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().is_ok_and(|status| status.success()));
     assert_eq!(child.wait().expect("it ends").code(), Some(130));

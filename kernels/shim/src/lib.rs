@@ -4,7 +4,7 @@
 
 pub mod ptx;
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +13,18 @@ use zkllm_kernels::device::{Argument, BLOCK, Device, Fault};
 unsafe extern "C" {
     fn zkllm_shim_launch(name: *const c_char, threads: u64, arguments: *const *const c_void) -> c_int;
 }
+
+/// Runs so many threads of a kernel. False where there is none of that name.
+///
+/// # Safety
+/// The arguments' addresses are of the kernel's arguments, and what these point to is its to use.
+pub unsafe fn run(kernel: &CStr, threads: usize, arguments: *const *const c_void) -> bool {
+    // SAFETY: the caller's.
+    unsafe { zkllm_shim_launch(kernel.as_ptr(), threads as u64, arguments) == 0 }
+}
+
+/// What the stand-in for NVRTC makes of the kernels begins with this, and the stand-in for the driver takes nothing else.
+pub const IMAGE: &[u8] = b"kernels for no GPU\n";
 
 /// A device with so many bytes of memory.
 #[derive(Clone, Debug)]
@@ -108,11 +120,12 @@ impl Device for Shim {
     unsafe fn launch(&self, kernel: &'static str, threads: usize, arguments: &[Argument]) -> Result<(), Fault> {
         let name = CString::new(kernel).expect("a name");
         let addresses: Vec<*const c_void> = arguments.iter().map(Argument::address).collect();
-        let threads = threads.next_multiple_of(BLOCK) as u64;
         // SAFETY: the caller's arguments are the kernel's.
-        match unsafe { zkllm_shim_launch(name.as_ptr(), threads, addresses.as_ptr()) } {
-            0 => Ok(()),
-            _ => Err(Fault::Failed { what: kernel.to_string(), why: "there is no kernel of that name".to_string() }),
+        match unsafe { run(&name, threads.next_multiple_of(BLOCK), addresses.as_ptr()) } {
+            true => Ok(()),
+            false => {
+                Err(Fault::Failed { what: kernel.to_string(), why: "there is no kernel of that name".to_string() })
+            }
         }
     }
 }

@@ -139,7 +139,7 @@ impl Chosen {
         let (host, gpu) = cost.least_bytes(on_gpu.is_some());
         let short = |wanted: u64, there: Option<u64>, of: &str, has: &str| {
             let there = there.filter(|&there| there < wanted)?;
-            Some(format!("it takes about {} GiB of {of}'s memory, which has {} {has}", gib(wanted), gib(there)))
+            Some(format!("it takes about {} GiB of {of}'s memory, which has {} {has}", gib(wanted), there >> 30))
         };
         short(host, memory_bytes(), "the machine", "in all").or_else(|| short(gpu, on_gpu, "the GPU", "free"))
     }

@@ -86,8 +86,13 @@ impl Bench {
             [length] => length as usize,
             _ => bail!("without a model, --tokens is one number: how many tokens the statement has"),
         };
-        if length <= outputs || length > options.context {
-            bail!("--tokens {length} must be above --max-tokens {outputs} and not above --context {}", options.context);
+        // Calibration needs two tokens.
+        let least = outputs + 2;
+        if !(least..=options.context).contains(&length) {
+            bail!(
+                "--tokens {length} must be at least {least}, --max-tokens and a prompt of two, and not above --context {}",
+                options.context
+            );
         }
         let card = uncalibrated(&model, &options)?;
         let statement = Statement::new(&card, vec![0; length], length - outputs)?;
