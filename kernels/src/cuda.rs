@@ -3,6 +3,7 @@
 //! The kernels are in `kernels/cuda/`.
 
 mod image;
+mod staging;
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
@@ -12,8 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUmemPool_attribute_enum as PoolAttribute};
 use cudarc::driver::{CudaContext, DriverError, result, sys};
 
+use crate::device::array::copy;
 use crate::device::{Argument, BLOCK, Device, Fault, OnDevice};
 use image::image;
+use staging::Staging;
 
 pub use image::compile;
 
@@ -38,6 +41,7 @@ pub struct Gpu {
     context: Arc<CudaContext>,
     module: sys::CUmodule,
     pool: sys::CUmemoryPool,
+    staging: Staging,
     functions: Mutex<HashMap<&'static str, sys::CUfunction>>,
     name: String,
 }
@@ -124,7 +128,8 @@ impl Gpu {
             capability.1,
             total >> 30
         );
-        Ok(Gpu { context, module, pool, functions: Mutex::new(HashMap::new()), name })
+        let staging = Staging::new(context.clone());
+        Ok(Gpu { context, module, pool, staging, functions: Mutex::new(HashMap::new()), name })
     }
 
     /// What the GPU could do at most.
@@ -248,22 +253,25 @@ impl Device for Gpu {
     }
 
     fn write(&self, memory: &Memory, offset: usize, bytes: &[u8]) -> Result<(), Fault> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
+        self.write_filled(memory, offset, bytes.len(), &|start, part| copy(&bytes[start..start + part.len()], part))
+    }
+
+    fn write_filled(
+        &self,
+        memory: &Memory,
+        offset: usize,
+        bytes: usize,
+        fill: &dyn Fn(usize, &mut [u8]),
+    ) -> Result<(), Fault> {
         self.bind("a copy to the GPU")?;
-        // SAFETY: the array that calls has room; the copy is over with the bytes when it returns.
-        unsafe { result::memcpy_htod_sync(memory.address + offset as u64, bytes) }.map_err(failed("a copy to the GPU"))
+        // SAFETY: the array that calls has room.
+        unsafe { self.staging.write(memory.address + offset as u64, bytes, fill) }.map_err(failed("a copy to the GPU"))
     }
 
     fn read(&self, memory: &Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
         self.bind("a copy from the GPU")?;
-        // SAFETY: the array that calls has the bytes; the copy waits for what was launched, and is over on return.
-        unsafe { result::memcpy_dtoh_sync(bytes, memory.address + offset as u64) }
-            .map_err(failed("a copy from the GPU"))
+        // SAFETY: the array that calls has the bytes.
+        unsafe { self.staging.read(memory.address + offset as u64, bytes) }.map_err(failed("a copy from the GPU"))
     }
 
     unsafe fn launch(&self, kernel: &'static str, threads: usize, arguments: &[Argument]) -> Result<(), Fault> {

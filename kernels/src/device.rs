@@ -22,7 +22,7 @@ use crate::cpu::axes::Axes;
 use crate::{Backend, Block, Factor, Ints, Overflow, Piece, Rows};
 use array::{Array, launch};
 use machine::raise;
-pub use machine::{Argument, BLOCK, Device, Fault, catch};
+pub use machine::{Argument, BLOCK, Device, Fault, PORTION, catch};
 pub use msm::Bases;
 pub use product::{Pairs, Product};
 use runs::Entries;

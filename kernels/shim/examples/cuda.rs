@@ -16,13 +16,13 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cudarc::driver::sys::{
-    CUcontext, CUdevice, CUdevice_attribute as Attribute, CUdeviceptr, CUfunction,
+    CUcontext, CUdevice, CUdevice_attribute as Attribute, CUdeviceptr, CUevent, CUfunction,
     CUmemPool_attribute as PoolAttribute, CUmemoryPool, CUmodule, CUresult, CUstream,
 };
 use zkllm_cuda_shim::{IMAGE, run};
@@ -47,10 +47,23 @@ struct Gpu {
     live: BTreeMap<CUdeviceptr, Layout>,
     /// Freed on the stream, and nothing has waited since.
     freed: Vec<(CUdeviceptr, Layout)>,
+    /// Memory of the host that is pinned.
+    pinned: BTreeMap<usize, Layout>,
+    /// Copies that nobody has waited for.
+    copies: VecDeque<Copy>,
+    /// How many copies were asked for, and for every event how many of them before it.
+    asked: usize,
+    events: BTreeMap<usize, usize>,
     /// What a kernel failed with.
     failed: Option<CUresult>,
     /// Something has waited since.
     shown: bool,
+}
+
+struct Copy {
+    to: usize,
+    from: usize,
+    bytes: usize,
 }
 
 type Outcome<T = ()> = Result<T, CUresult>;
@@ -104,6 +117,10 @@ impl Gpu {
             reserved: 0,
             live: BTreeMap::new(),
             freed: Vec::new(),
+            pinned: BTreeMap::new(),
+            copies: VecDeque::new(),
+            asked: 0,
+            events: BTreeMap::new(),
             failed: None,
             shown: false,
         };
@@ -127,8 +144,9 @@ impl Gpu {
         self.live.values().map(Layout::size).sum::<usize>() + freed.sum::<usize>()
     }
 
-    /// What was freed is free.
+    /// All is copied, and what was freed is free.
     fn release(&mut self) {
+        self.copy_all();
         for (address, layout) in self.freed.drain(..) {
             // SAFETY: allocated with this layout, and no longer in `live`.
             unsafe { dealloc(address as *mut u8, layout) };
@@ -152,6 +170,29 @@ impl Gpu {
         unsafe { memory.write_bytes(0xa5, layout.size()) };
         self.live.insert(memory as CUdeviceptr, layout);
         Ok(memory as CUdeviceptr)
+    }
+
+    /// Copies, later, between memory of the GPU at `address` and memory of the host at `host`, which is pinned.
+    fn copy_later(&mut self, address: CUdeviceptr, host: usize, copy: Copy) -> Outcome {
+        self.holds(address, copy.bytes)?;
+        let (start, layout) = self.pinned.range(..=host).next_back().ok_or(CUresult::CUDA_ERROR_INVALID_VALUE)?;
+        valid(host - start + copy.bytes <= layout.size())?;
+        self.copies.push_back(copy);
+        self.asked += 1;
+        Ok(())
+    }
+
+    fn copy_all(&mut self) {
+        self.copy_until(self.asked);
+    }
+
+    /// The first copies, so many of all that were asked for.
+    fn copy_until(&mut self, count: usize) {
+        while self.asked - self.copies.len() < count {
+            let Copy { to, from, bytes } = self.copies.pop_front().expect("asked for");
+            // SAFETY: allocated and pinned: what was freed meanwhile is kept until all is copied.
+            unsafe { (to as *mut u8).copy_from_nonoverlapping(from as *const u8, bytes) };
+        }
     }
 
     /// `bytes` from `address` on are allocated, and some.
@@ -306,8 +347,9 @@ pub extern "C" fn cuMemFreeAsync(address: CUdeviceptr, _: CUstream) -> CUresult 
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemsetD8Async(address: CUdeviceptr, byte: c_uchar, bytes: usize, _: CUstream) -> CUresult {
-    code(bound().and_then(|gpu| {
+    code(bound().and_then(|mut gpu| {
         gpu.holds(address, bytes)?;
+        gpu.copy_all();
         // SAFETY: allocated.
         unsafe { (address as *mut u8).write_bytes(byte, bytes) };
         Ok(())
@@ -315,23 +357,94 @@ pub unsafe extern "C" fn cuMemsetD8Async(address: CUdeviceptr, byte: c_uchar, by
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cuMemcpyHtoD_v2(to: CUdeviceptr, from: *const c_void, bytes: usize) -> CUresult {
-    code(waited().and_then(|gpu| {
-        gpu.holds(to, bytes)?;
-        // SAFETY: allocated, and the caller's.
-        unsafe { (to as *mut u8).copy_from_nonoverlapping(from.cast(), bytes) };
+pub unsafe extern "C" fn cuMemHostAlloc(memory: *mut *mut c_void, bytes: usize, flags: c_uint) -> CUresult {
+    code(bound().and_then(|mut gpu| {
+        valid(bytes > 0 && flags == 0)?;
+        let layout = Layout::from_size_align(bytes, 4096).expect("a size");
+        // SAFETY: the size is not 0.
+        let address = unsafe { alloc(layout) };
+        assert!(!address.is_null(), "memory of the host");
+        gpu.pinned.insert(address as usize, layout);
+        unsafe { memory.write(address.cast()) };
         Ok(())
     }))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cuMemcpyDtoH_v2(to: *mut c_void, from: CUdeviceptr, bytes: usize) -> CUresult {
-    code(waited().and_then(|gpu| {
-        gpu.holds(from, bytes)?;
-        // SAFETY: allocated, and the caller's.
-        unsafe { to.cast::<u8>().copy_from_nonoverlapping(from as *const u8, bytes) };
+pub unsafe extern "C" fn cuMemFreeHost(memory: *mut c_void) -> CUresult {
+    code(bound().and_then(|mut gpu| {
+        let layout = gpu.pinned.remove(&(memory as usize)).ok_or(CUresult::CUDA_ERROR_INVALID_VALUE)?;
+        let within = |at: usize| (memory as usize..memory as usize + layout.size()).contains(&at);
+        let waited = !gpu.copies.iter().any(|copy| within(copy.to) || within(copy.from));
+        assert!(waited, "pinned memory is freed while it is copied");
+        // SAFETY: allocated with this layout.
+        unsafe { dealloc(memory.cast(), layout) };
         Ok(())
     }))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuMemcpyHtoDAsync_v2(
+    to: CUdeviceptr,
+    from: *const c_void,
+    bytes: usize,
+    _: CUstream,
+) -> CUresult {
+    code(bound().and_then(|mut gpu| {
+        let from = from as usize;
+        gpu.copy_later(to, from, Copy { to: to as usize, from, bytes })
+    }))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuMemcpyDtoHAsync_v2(
+    to: *mut c_void,
+    from: CUdeviceptr,
+    bytes: usize,
+    _: CUstream,
+) -> CUresult {
+    code(bound().and_then(|mut gpu| {
+        let to = to as usize;
+        gpu.copy_later(from, to, Copy { to, from: from as usize, bytes })
+    }))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuEventCreate(event: *mut CUevent, _: c_uint) -> CUresult {
+    code(bound().map(|mut gpu| {
+        let handle = gpu.events.last_key_value().map_or(HANDLE, |(last, _)| last + 1);
+        gpu.events.insert(handle, 0);
+        unsafe { event.write(handle as CUevent) };
+    }))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuEventRecord(event: CUevent, _: CUstream) -> CUresult {
+    code(bound().and_then(|mut gpu| {
+        let asked = gpu.asked;
+        *gpu.events.get_mut(&(event as usize)).ok_or(CUresult::CUDA_ERROR_INVALID_HANDLE)? = asked;
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuEventSynchronize(event: CUevent) -> CUresult {
+    code(bound().and_then(|mut gpu| {
+        let asked = *gpu.events.get(&(event as usize)).ok_or(CUresult::CUDA_ERROR_INVALID_HANDLE)?;
+        gpu.shown = true;
+        gpu.failed.map_or(Ok(()), Err)?;
+        gpu.copy_until(asked);
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuEventDestroy_v2(event: CUevent) -> CUresult {
+    code(
+        bound().and_then(|mut gpu| {
+            gpu.events.remove(&(event as usize)).map(drop).ok_or(CUresult::CUDA_ERROR_INVALID_HANDLE)
+        }),
+    )
 }
 
 #[unsafe(no_mangle)]
@@ -360,6 +473,7 @@ pub unsafe extern "C" fn cuLaunchKernel(
             gpu.failed = Some(gpu.code);
         }
         if gpu.failed.is_none() {
+            gpu.copy_all();
             gpu.launches = gpu.launches.map(|launches| launches - 1);
             // SAFETY: of cuModuleGetFunction, which leaks it.
             let name = unsafe { CStr::from_ptr(function.cast::<c_char>()) };
@@ -382,6 +496,7 @@ pub unsafe extern "C" fn cuGetErrorString(error: CUresult, text: *mut *const c_c
         CUresult::CUDA_ERROR_ILLEGAL_ADDRESS => c"an illegal memory access was encountered",
         CUresult::CUDA_ERROR_LAUNCH_FAILED => c"unspecified launch failure",
         CUresult::CUDA_ERROR_INVALID_VALUE => c"invalid argument",
+        CUresult::CUDA_ERROR_INVALID_HANDLE => c"invalid resource handle",
         _ => return CUresult::CUDA_ERROR_INVALID_VALUE,
     };
     unsafe { text.write(words.as_ptr()) };

@@ -1,10 +1,12 @@
 //! Decides how typed values lie in a device's memory, and how launches and copies end in a fault.
 
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::marker::PhantomData;
 
 use ark_bls12_381::{Fq, Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInt, Zero};
+use rayon::prelude::*;
 
 use super::machine::{Argument, Device, raise};
 
@@ -55,8 +57,12 @@ pub struct Point([[u64; 6]; 4]);
 // SAFETY: integers.
 unsafe impl Plain for Point {}
 
-/// The points, with one inversion for all.
+/// The points, with one inversion for many.
 pub fn affine(points: &[Point]) -> Vec<G1Affine> {
+    points.par_chunks(1 << 12).flat_map_iter(affine_together).collect()
+}
+
+fn affine_together(points: &[Point]) -> Vec<G1Affine> {
     let fq = |limbs: [u64; 6]| Fq::new_unchecked(BigInt::new(limbs));
     let mut inverses: Vec<Fq> = points.iter().map(|point| fq(point.0[3])).collect();
     ark_ff::batch_inversion(&mut inverses);
@@ -76,6 +82,42 @@ pub fn affine(points: &[Point]) -> Vec<G1Affine> {
 pub fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
     // SAFETY: plain values have no padding, and live as long as the slice.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+/// The bytes of plain values, to be changed.
+fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
+    // SAFETY: plain values have no padding, live as long as the slice, and may be any bytes.
+    unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
+}
+
+/// Values whose bytes are 0, in memory that is not touched yet where there are many.
+fn zeroes<T: Plain>(count: usize) -> Vec<T> {
+    let layout = Layout::array::<T>(count).expect("memory has so many values");
+    if layout.size() == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the size is not 0.
+    let values = unsafe { alloc_zeroed(layout) };
+    if values.is_null() {
+        handle_alloc_error(layout);
+    }
+    // SAFETY: allocated as a vector of this capacity is, and any bytes are values.
+    unsafe { Vec::from_raw_parts(values.cast(), count, count) }
+}
+
+/// Fills parts, each of which begins at some index, by all cores where there are many.
+fn in_parts<T: Send>(values: &mut [T], fill: impl Fn(usize, &mut [T]) + Sync) {
+    const BYTES: usize = 1 << 18;
+    let size = BYTES / size_of::<T>();
+    if values.len() <= size {
+        return fill(0, values);
+    }
+    values.par_chunks_mut(size).enumerate().for_each(|(number, part)| fill(number * size, part));
+}
+
+/// Copies, by all cores where it is much.
+pub fn copy(from: &[u8], to: &mut [u8]) {
+    in_parts(to, |start, part| part.copy_from_slice(&from[start..start + part.len()]));
 }
 
 /// Values in the memory of a device.
@@ -123,6 +165,19 @@ impl<D: Device, T: Plain> Array<D, T> {
         array
     }
 
+    /// What `fill` makes of each part, which begins at some index; of many parts at the same time.
+    pub fn filled(device: &D, length: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Self {
+        let array = Self::new(device, length);
+        let fill = |start: usize, part: &mut [u8]| {
+            // SAFETY: any bytes are values.
+            let (before, values, after) = unsafe { part.align_to_mut() };
+            assert!(before.is_empty() && after.is_empty(), "a part is of whole values");
+            in_parts(values, |at, part| fill(start / size_of::<T>() + at, part));
+        };
+        device.write_filled(&array.memory, 0, length * size_of::<T>(), &fill).unwrap_or_else(raise);
+        array
+    }
+
     /// Number of values.
     pub fn length(&self) -> usize {
         self.length
@@ -131,14 +186,9 @@ impl<D: Device, T: Plain> Array<D, T> {
     /// `count` values from `start` on.
     pub fn read(&self, device: &D, start: usize, count: usize) -> Vec<T> {
         assert!(start + count <= self.length, "values of the array");
-        let mut values = Vec::<T>::with_capacity(count);
-        // SAFETY: the copy writes `count` values into the capacity before the length says so; any bytes are valid.
-        unsafe {
-            let bytes = std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), count * size_of::<T>());
-            bytes.fill(0);
-            device.read(&self.memory, start * size_of::<T>(), bytes).unwrap_or_else(raise);
-            values.set_len(count);
-        }
+        let mut values = zeroes(count);
+        let bytes = bytes_of_mut(&mut values);
+        device.read(&self.memory, start * size_of::<T>(), bytes).unwrap_or_else(raise);
         values
     }
 

@@ -1,6 +1,6 @@
 //! Decides products of integer matrices on a device: as many rows of both as there is room, rows filled up to whole quads.
 
-use std::borrow::Cow;
+use rayon::prelude::*;
 
 use super::array::{Array, Plain, launch};
 use super::machine::{BLOCK, Device};
@@ -39,10 +39,10 @@ fn in_portions<D: Device, T: Plain + Default>(
     let rows = tiles(4 * full + 8 * columns.next_multiple_of(TILE)).min(m);
     let mut result = vec![0i64; m * n];
     for (right, first_column) in right.chunks(columns * depth).zip((0..).step_by(columns)) {
-        let (right, columns) = (filled(device, right, depth), right.len() / depth);
+        let (right, columns) = (padded(device, right, depth), right.len() / depth);
         let stride = columns.next_multiple_of(TILE);
         for (left, result) in left.chunks(rows * depth).zip(result.chunks_mut(rows * n)) {
-            let (left, rows) = (filled(device, left, depth), left.len() / depth);
+            let (left, rows) = (padded(device, left, depth), left.len() / depth);
             let out = Array::<D, i64>::new(device, rows.next_multiple_of(TILE) * stride);
             let sizes = [rows, columns, full / TILE].map(Into::into);
             let arguments = [&[(&out).into(), (&left).into(), (&right).into()], &sizes[..]].concat();
@@ -50,21 +50,25 @@ fn in_portions<D: Device, T: Plain + Default>(
             // SAFETY: rows of whole quads on both sides, and `out` has whole tiles.
             unsafe { launch(device, kernel, threads, &arguments) };
             let values = out.read(device, 0, rows * stride);
-            for (to, from) in result.chunks_mut(n).zip(values.chunks(stride)) {
-                to[first_column..first_column + columns].copy_from_slice(&from[..columns]);
+            if (rows, columns, stride) == (m, n, n) {
+                return values;
             }
+            result.par_chunks_mut(n).zip(values.par_chunks(stride)).for_each(|(to, from)| {
+                to[first_column..first_column + columns].copy_from_slice(&from[..columns]);
+            });
         }
     }
     result
 }
 
 /// Rows of `depth` integers on the device, zeroes after each up to whole quads.
-fn filled<D: Device, T: Plain + Default>(device: &D, rows: &[T], depth: usize) -> Array<D, T> {
+fn padded<D: Device, T: Plain + Default>(device: &D, rows: &[T], depth: usize) -> Array<D, T> {
     let full = depth.next_multiple_of(TILE);
-    let mut whole = Cow::Borrowed(rows);
-    if full > depth {
-        let zeroes = std::iter::repeat_n(T::default(), full - depth);
-        whole = rows.chunks(depth).flat_map(|row| row.iter().copied().chain(zeroes.clone())).collect();
+    if full == depth {
+        return Array::of(device, rows);
     }
-    Array::of(device, &whole)
+    let entry = |at: usize| if at % full < depth { rows[at / full * depth + at % full] } else { T::default() };
+    Array::filled(device, rows.len() / depth * full, |start, part| {
+        part.iter_mut().zip(start..).for_each(|(to, at)| *to = entry(at));
+    })
 }

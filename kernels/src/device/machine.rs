@@ -87,6 +87,9 @@ impl From<Fr> for Argument {
 /// Threads of a kernel come in blocks of so many.
 pub const BLOCK: usize = 128;
 
+/// Bytes that are copied at once at most: whole values of every type.
+pub const PORTION: usize = 192 << 16;
+
 /// A machine that holds memory and runs kernels, in the order they are asked for.
 pub trait Device: Send + Sync + 'static {
     /// Freed when dropped, after what was launched before.
@@ -104,6 +107,25 @@ pub trait Device: Send + Sync + 'static {
     fn clear(&self, memory: &Self::Memory, bytes: usize) -> Result<(), Fault>;
     /// Copies to the device, from byte `offset` on.
     fn write(&self, memory: &Self::Memory, offset: usize, bytes: &[u8]) -> Result<(), Fault>;
+    /// The same with what `fill` makes of each part of them, which it is told the beginning of. Parts are of whole values
+    /// of every type that [`super::array::Plain`] is for, and aligned for them.
+    fn write_filled(
+        &self,
+        memory: &Self::Memory,
+        offset: usize,
+        bytes: usize,
+        fill: &dyn Fn(usize, &mut [u8]),
+    ) -> Result<(), Fault> {
+        let mut words = vec![0u64; bytes.min(PORTION).div_ceil(8)];
+        for start in (0..bytes).step_by(PORTION) {
+            let size = PORTION.min(bytes - start);
+            // SAFETY: initialised, and any bytes are words.
+            let part = unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u8>(), size) };
+            fill(start, part);
+            self.write(memory, offset + start, part)?;
+        }
+        Ok(())
+    }
     /// Copies from the device, from byte `offset` on.
     fn read(&self, memory: &Self::Memory, offset: usize, bytes: &mut [u8]) -> Result<(), Fault>;
     /// Starts `threads` threads of a kernel, and those that fill the last [`BLOCK`].

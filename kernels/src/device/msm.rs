@@ -103,7 +103,7 @@ fn extremes(pieces: &[Piece]) -> (i64, i64) {
 /// See [`crate::Backend::commit_rows`].
 pub fn commit_rows<D: Device>(device: &D, bases: &Bases<D>, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
     let (pieces, portions) = portions(device, pieces);
-    let mut commitments = vec![G1Affine::identity(); rows];
+    let mut parts = Vec::new();
     for portion in portions {
         let pieces = &pieces[portion];
         let tables = bases.tables(device, digits(extremes(pieces), bases.width));
@@ -124,9 +124,12 @@ pub fn commit_rows<D: Device>(device: &D, bases: &Bases<D>, rows: usize, pieces:
         // SAFETY: runs lie in the values and in columns that have bases; there is a table for every digit that occurs.
         unsafe { launch(device, "commit_rows", runs.units(), &arguments) };
         let (numbers, counts) = runs.rows();
-        for (row, point) in numbers.into_iter().zip(affine(&sum_uneven(device, out, counts, 1))) {
-            commitments[row] = point;
-        }
+        parts.push((numbers, sum_uneven(device, out, counts, 1)));
+    }
+    let mut commitments = vec![G1Affine::identity(); rows];
+    for (numbers, part) in parts {
+        let points = affine(&part.all(device));
+        numbers.into_iter().zip(points).for_each(|(row, point)| commitments[row] = point);
     }
     commitments
 }
@@ -163,11 +166,10 @@ pub fn combine_rows<D: Device>(device: &D, vectors: &[&[G1Affine]], scalars: &[F
     let at_once = (room(device) / (size_of::<Affine>() * vectors.len() + size_of::<Point>() * SLICES)).max(1);
     let mut combined = Vec::with_capacity(length);
     for first in (0..length).step_by(at_once) {
-        let range = first..length.min(first + at_once);
-        let count = range.len();
-        let points: Vec<Affine> =
-            vectors.iter().flat_map(|vector| vector[range.clone()].iter().map(Affine::from)).collect();
-        let points = Array::of(device, &points);
+        let count = at_once.min(length - first);
+        let points = Array::<D, Affine>::filled(device, vectors.len() * count, |start, part| {
+            part.iter_mut().zip(start..).for_each(|(to, at)| *to = (&vectors[at / count][first + at % count]).into());
+        });
         let parts = Array::<D, Point>::new(device, SLICES * count);
         let arguments =
             [(&parts).into(), (&points).into(), (&digits).into(), vectors.len().into(), count.into(), SLICES.into()];

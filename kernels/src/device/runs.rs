@@ -4,17 +4,18 @@ use std::ops::Range;
 
 use ark_bls12_381::Fr;
 use ark_ff::{One, Zero};
-use rayon::prelude::*;
 
-use super::array::{Array, Plain, bytes_of, launch};
+use super::array::{Array, Plain, Point, bytes_of, launch};
 use super::machine::{BLOCK, Device, raise};
 use super::sums::{sum_groups, sum_uneven};
 use crate::{Factor, Ints, Piece, each_width};
 
 /// Entries of a unit, on average; as in `runs.cuh`.
 const UNIT: usize = 64;
-/// Bytes of a matrix that are put together on the host before they are copied.
-const GATHERED: usize = 1 << 31;
+/// Bytes of the integers of one step at most.
+const STEP: usize = 1 << 31;
+/// Bytes of the integers and units of one launch at most.
+const LAUNCHED: usize = 1 << 28;
 /// Runs of a task of `contract_left`.
 const LISTED: usize = 64;
 
@@ -74,21 +75,26 @@ impl<D: Device> Packed<D> {
     }
 }
 
-/// A quarter of what is free, and no more than the host gathers at once: for the integers of one step.
+/// For the integers of one step: a quarter of what is free.
 pub fn room<D: Device>(device: &D) -> usize {
-    (device.free_bytes().unwrap_or_else(raise) / 4).min(GATHERED)
+    (device.free_bytes().unwrap_or_else(raise) / 4).min(STEP)
 }
 
-/// The pieces that are not empty by rows, in ranges that fit the device; no row is in two of them.
+/// The pieces that are not empty by rows, in ranges that fit the device with a point for each unit; no row is in two of
+/// them. A launch for one is short, so a desktop's watchdog lets it be, and goes on while the host gathers the next.
 pub fn portions<'a, D: Device>(device: &D, pieces: &[Piece<'a>]) -> (Vec<Piece<'a>>, Vec<Range<usize>>) {
     let mut pieces: Vec<Piece> = pieces.iter().filter(|piece| !piece.values.is_empty()).copied().collect();
     pieces.sort_by_key(|piece| piece.row);
-    let (room, mut ranges, mut start, mut size) = (room(device), Vec::new(), 0, 0);
+    let (room, mut ranges, mut start, mut size) = (room(device).min(LAUNCHED), Vec::new(), 0, 0);
+    let bytes_on_device = |piece: &Piece| {
+        let units = piece.values.len().div_ceil(UNIT);
+        bytes(piece.values).len() + 8 + size_of::<Run>() + units * size_of::<Point>()
+    };
     for (at, row) in pieces.chunk_by(|a, b| a.row == b.row).scan(0, |at, row| {
         *at += row.len();
         Some((*at - row.len(), row))
     }) {
-        let more: usize = row.iter().map(|piece| bytes(piece.values).len() + 8).sum();
+        let more: usize = row.iter().map(bytes_on_device).sum();
         if size > 0 && size + more > room {
             ranges.push(start..at);
             (start, size) = (at, 0);
@@ -120,18 +126,22 @@ impl<D: Device> Runs<D> {
             units += length.div_ceil(UNIT);
             size += bytes(piece.values).len();
         }
-        let mut staged = vec![0u8; size.next_multiple_of(8)];
-        let size = staged.len();
-        let mut rest = staged.as_mut_slice();
-        let mut parts = Vec::with_capacity(pieces.len());
-        for (piece, run) in pieces.iter().zip(&list) {
-            let (_, tail) = rest.split_at_mut(run.values as usize - (size - rest.len()));
-            let (part, tail) = tail.split_at_mut(bytes(piece.values).len());
-            parts.push((part, bytes(piece.values)));
-            rest = tail;
-        }
-        parts.into_par_iter().with_min_len(64).for_each(|(to, from)| to.copy_from_slice(from));
-        Runs { runs: Array::of(device, &list), values: Array::of(device, &staged), list, units }
+        // What stands between two runs is of no account.
+        let gather = |start: usize, part: &mut [u8]| {
+            let first = list.partition_point(|run| run.values as usize <= start).saturating_sub(1);
+            for (run, piece) in list.iter().zip(pieces).skip(first) {
+                let (begin, bytes) = (run.values as usize, bytes(piece.values));
+                if begin >= start + part.len() {
+                    break;
+                }
+                let (from, to) = (begin.max(start), (begin + bytes.len()).min(start + part.len()));
+                if from < to {
+                    part[from - start..to - start].copy_from_slice(&bytes[from - begin..to - begin]);
+                }
+            }
+        };
+        let values = Array::filled(device, size.next_multiple_of(8), gather);
+        Runs { runs: Array::of(device, &list), values, list, units }
     }
 
     /// Number of units: threads of the kernels that sum rows.
@@ -180,7 +190,7 @@ impl<D: Device> Runs<D> {
         // SAFETY: tasks list runs by number, runs lie in the values and in rows that have weights.
         unsafe { launch(device, "contract_left", out.length(), &arguments) };
         let counts = touching.iter().map(|list| list.len().div_ceil(LISTED)).collect();
-        let mut sums = sum_uneven(device, out, counts, BLOCK);
+        let mut sums = sum_uneven(device, out, counts, BLOCK).all(device);
         sums.truncate(columns);
         sums
     }
@@ -204,7 +214,7 @@ pub fn contract_left<D: Device>(device: &D, pieces: &[Piece], row_weights: &[Fr]
 pub fn contract_right<D: Device>(device: &D, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
     let weights = Array::of(device, column_weights);
     let (pieces, portions) = portions(device, pieces);
-    let mut sums = vec![Fr::zero(); rows];
+    let mut parts = Vec::new();
     for portion in portions {
         let runs = Runs::new(device, &pieces[portion], rows, column_weights.len());
         let out = Array::<D, Fr>::new(device, runs.units());
@@ -213,9 +223,11 @@ pub fn contract_right<D: Device>(device: &D, pieces: &[Piece], column_weights: &
         // SAFETY: runs lie in the values and in columns that have weights; every unit has its place in `out`.
         unsafe { launch(device, "contract_right", runs.units(), &arguments) };
         let (numbers, counts) = runs.rows();
-        for (row, sum) in numbers.into_iter().zip(sum_uneven(device, out, counts, 1)) {
-            sums[row] = sum;
-        }
+        parts.push((numbers, sum_uneven(device, out, counts, 1)));
+    }
+    let mut sums = vec![Fr::zero(); rows];
+    for (numbers, part) in parts {
+        numbers.into_iter().zip(part.all(device)).for_each(|(row, sum)| sums[row] = sum);
     }
     sums
 }

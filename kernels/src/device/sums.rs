@@ -51,13 +51,13 @@ pub fn sum_groups<D: Device>(
     sums
 }
 
-/// The sums of groups of `counts` rows of `width` values.
+/// The sums of groups of `counts` rows of `width` values, on the device.
 pub fn sum_uneven<D: Device, T: Summed>(
     device: &D,
     mut values: Array<D, T>,
     mut counts: Vec<usize>,
     width: usize,
-) -> Vec<T> {
+) -> Array<D, T> {
     loop {
         let (mut starts, mut position) = (vec![0u64], 0);
         for count in &mut counts {
@@ -76,7 +76,7 @@ pub fn sum_uneven<D: Device, T: Summed>(
         unsafe { launch(device, T::KERNEL, sums.length(), &arguments) };
         values = sums;
         if counts.iter().all(|count| *count == 1) {
-            return values.all(device);
+            return values;
         }
     }
 }

@@ -72,18 +72,17 @@ impl<'a, B: Backend> Opening<'a, B> {
             power *= gamma;
         }
         let side = 1 << plan.chunk_log;
+        let scaled = scaled.into_par_iter().flat_map_iter(|(term, scale)| {
+            let grouped = |rank: Rank| (Group::new(plan, chunks, term.column, &rank), rank);
+            ranks(plan, term, scale).into_iter().map(grouped)
+        });
+        let (apart, weights): (Vec<Option<Group>>, Vec<Rank>) = scaled.unzip();
         // Z(lo) = sum_hi rows(hi) P(hi, lo), once for all weights that agree on the rows that matter.
         let mut groups: Vec<Group> = Vec::new();
-        let mut weights = Vec::new();
-        for (term, scale) in scaled {
-            for rank in ranks(plan, term, scale) {
-                if let Some(group) = Group::new(plan, chunks, term.column, &rank) {
-                    match groups.iter_mut().find(|other| other.same_rows(&group)) {
-                        Some(other) => zip(&mut other.columns, group.columns).for_each(|(sum, weight)| *sum += weight),
-                        None => groups.push(group),
-                    }
-                }
-                weights.push(rank);
+        for group in apart.into_iter().flatten() {
+            match groups.iter_mut().find(|other| other.same_rows(&group)) {
+                Some(other) => zip(&mut other.columns, group.columns).for_each(|(sum, weight)| *sum += weight),
+                None => groups.push(group),
             }
         }
         let tables = groups

@@ -150,10 +150,13 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
         }
         let strides: Vec<usize> = to.iter().map(|axis| stride(self.program, from, *axis)).collect();
         let lengths = self.program.lengths(to);
-        (0..table.len())
-            .into_par_iter()
-            .map(|at| table[zip(unravel(at, &lengths), &strides).map(|(index, stride)| index * stride).sum::<usize>()])
-            .collect()
+        let (Some((&run, rows)), Some((&step, strides))) = (lengths.split_last(), strides.split_last()) else {
+            return table;
+        };
+        // Where each row begins; the neighbours in it are `step` apart.
+        let start = |row| dot(&unravel(row, rows), strides);
+        let starts: Vec<usize> = (0..rows.iter().product()).into_par_iter().map(start).collect();
+        (0..table.len()).into_par_iter().map(|at| table[starts[at / run] + at % run * step]).collect()
     }
 
     /// The integers of an operand that is just one column, as they are stored, and the side of their squares.
