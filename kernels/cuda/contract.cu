@@ -2,50 +2,56 @@
 #include "runs.cuh"
 
 // `out[o][lane][i] = sum of weights[m] x[o][m][i]` over `m = lane, lane + lanes, ..`; neighbours read neighbours.
-template <class Sum, class T>
-DEVICE void contract(Fr* out, const T* x, const Fr* weights, u64 outer, u64 middle, u64 inner, u64 lanes) {
+KERNEL(contract_ints, Fr* out, const u8* x, u64 kind, u64 side, u64 first, u64 before, const Fr* weights, u64 outer, u64 middle,
+       u64 inner, u64 lanes) {
     u64 id = thread_number();
     if (id >= outer * lanes * inner) return;
     u64 i = id % inner, lane = id / inner % lanes, o = id / inner / lanes;
-    Sum sum = {};
-    for (u64 m = lane; m < middle; m += lanes) sum.add(weights[m], x[(o * middle + m) * inner + i]);
+    Places places = {side, first, before};
+    WideSum sum = {};
+    for (u64 m = lane; m < middle; m += lanes) {
+        u64 place = (o * middle + m) * inner + i;
+        if (places.find(place)) sum.add(weights[m], load_int(x, u32(kind), place));
+    }
     out[id] = sum.reduced();
 }
 
-#define CONTRACT(name, Sum, T)                                                                              \
-    KERNEL(name, Fr* out, const T* x, const Fr* weights, u64 outer, u64 middle, u64 inner, u64 lanes) {     \
-        contract<Sum>(out, x, weights, outer, middle, inner, lanes);                                        \
-    }
-CONTRACT(contract_u8, WideSum, u8)
-CONTRACT(contract_i16, WideSum, short)
-CONTRACT(contract_u16, WideSum, unsigned short)
-CONTRACT(contract_i32, WideSum, i32)
-CONTRACT(contract_i64, WideSum, i64)
-CONTRACT(contract_field, FieldSum, Fr)
+KERNEL(contract_field, Fr* out, const Fr* x, const Fr* weights, u64 outer, u64 middle, u64 inner, u64 lanes) {
+    u64 id = thread_number();
+    if (id >= outer * lanes * inner) return;
+    u64 i = id % inner, lane = id / inner % lanes, o = id / inner / lanes;
+    Fr sum = {};
+    for (u64 m = lane; m < middle; m += lanes) sum += weights[m] * x[(o * middle + m) * inner + i];
+    out[id] = sum;
+}
 
 // For every unit of every run: the sum of its entries, each with the weight of its column.
-KERNEL(contract_right, Fr* out, const Run* runs, u64 run_count, const u8* values, const Fr* weights, u64 units) {
+KERNEL(contract_right, Fr* out, const Run* runs, u64 run_count, const Fr* weights, u64 units) {
     u64 unit = thread_number();
     if (unit >= units) return;
     Run run = run_of(runs, run_count, unit);
     WideSum sum = {};
     for (u64 i = unit - run.first_unit; i < run.length; i += run.units())
-        sum.add(weights[run.column + i], load_int(values + run.values, run.kind, i));
+        sum.add(weights[run.column + i], load_int(run.values, run.kind, i));
     out[unit] = sum.reduced();
 }
 
-// A task is some of the runs that touch one tile of 128 columns: `listed[starts[task]..starts[task + 1]]`. Sums each
-// column's entries with the weights of their rows.
-KERNEL(contract_left, Fr* out, const Run* runs, const u32* listed, const u64* starts, const u32* tiles, const u8* values,
-       const Fr* weights, u64 tasks) {
-    u64 id = thread_number(), task = id / 128;
-    if (task >= tasks) return;
-    u64 column = u64(tiles[task]) * 128 + id % 128;
+// Runs that begin at one column, `first..end` of them, and one tile of 128 columns.
+struct Task {
+    u32 first, end, tile, unused;
+};
+
+// For every task: the sum of each column's entries, each with the weight of its row.
+KERNEL(contract_left, Fr* out, const Run* runs, const Task* tasks, const Fr* weights, u64 count) {
+    u64 id = thread_number();
+    if (id / 128 >= count) return;
+    Task task = tasks[id / 128];
+    u64 column = u64(task.tile) * 128 + id % 128;
     WideSum sum = {};
-    for (u64 k = starts[task]; k < starts[task + 1]; k++) {
-        const Run& run = runs[listed[k]];
+    for (u32 k = task.first; k < task.end; k++) {
+        const Run& run = runs[k];
         u64 i = column - run.column;
-        if (i < run.length) sum.add(weights[run.row], load_int(values + run.values, run.kind, i));
+        if (i < run.length) sum.add(weights[run.row], load_int(run.values, run.kind, i));
     }
     out[id] = sum.reduced();
 }

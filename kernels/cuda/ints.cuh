@@ -2,11 +2,11 @@
 #pragma once
 #include "field.cuh"
 
-// The integer at `index` of many of `kind % 16` bytes, 1, 2, 4 or 8, without a sign if `kind` is above 16; their memory is
-// whole words of 8 bytes.
+// The integer at `index` of many of `kind % 16` bytes, 1, 2, 4 or 8, without a sign if `kind / 16` is odd; the first one is
+// `kind / 256` integers from the beginning of their memory, which is whole words of 8 bytes.
 DEVICE i64 load_int(const u8* values, u32 kind, u64 index) {
     u32 bytes = kind & 15;
-    u64 at = index * bytes;
+    u64 at = (index + (kind >> 8)) * bytes;
     u64 word = ((const u64*)values)[at / 8];
     u32 above = 64 - 8 * bytes;
     word <<= above - at % 8 * 8;
@@ -62,10 +62,32 @@ private:
     }
 };
 
-// A sum of products of field elements.
-struct FieldSum {
-    Fr sum;
+// Where the integers of squares are of which only those not above a diagonal are stored: `side` rows and columns each, one after
+// the other. The first place is `first` in its square, and `before` of that are stored before. All are stored if `side` is 0.
+struct Places {
+    u64 side, first, before;
 
-    DEVICE void add(const Fr& weight, const Fr& x) { sum += weight * x; }
-    DEVICE Fr reduced() const { return sum; }
+    // Makes a place that of what is stored; false where nothing is.
+    DEVICE bool find(u64& place) const {
+        if (!side) return true;
+        place += first;
+        u64 line = place / side, column = place % side, square = line / side, row = line % side;
+        place = square * (side * (side + 1) / 2) + row * (row + 1) / 2 + column - before;
+        return column <= row;
+    }
+};
+
+// Entries of a tensor: field elements, or small integers where there are none.
+struct Entries {
+    const Fr* field;
+    const u8* ints;
+    u64 kind;
+
+    DEVICE Fr times(u64 at, const Fr& factor) const {
+        if (field) return factor * field[at];
+        WideSum sum = {};
+        sum.add(factor, load_int(ints, u32(kind), at));
+        return sum.reduced();
+    }
+    DEVICE Fr at(u64 at) const { return field ? field[at] : times(at, Fr::one()); }
 };

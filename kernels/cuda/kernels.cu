@@ -1,5 +1,6 @@
 // Decides which files are the kernels.
 #include "contract.cu"
+#include "gather.cu"
 #include "gemm.cu"
 #include "msm.cu"
 #include "product.cu"

@@ -60,12 +60,11 @@ struct Digits {
 
 // For every unit of every run: the sum of its entries times their columns' bases. `tables[k]` has the multiples of
 // `2^(width k)` times the bases.
-KERNEL(commit_rows, Point* out, const Run* runs, u64 run_count, const u8* values, const Affine* const* tables, u64 width,
-       u64 units) {
+KERNEL(commit_rows, Point* out, const Run* runs, u64 run_count, const Affine* const* tables, u64 width, u64 units) {
     u64 unit = thread_number();
     if (unit >= units) return;
     Run run = run_of(runs, run_count, unit);
-    Digits digits = {values + run.values, unit - run.first_unit, run.length, run.units(), run.kind, u32(width)};
+    Digits digits = {run.values, unit - run.first_unit, run.length, run.units(), run.kind, u32(width)};
     Point sum = Point::infinity();
     while (digits.next()) {
         u64 magnitude = digits.digit < 0 ? -digits.digit : digits.digit;

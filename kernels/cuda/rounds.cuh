@@ -41,19 +41,20 @@ DEVICE void sum_round(Fr* out, const S& summand, const Walk& walk) {
     for (int k = 0; k < 2; k++) out[2 * thread_number() + k] = sums[k];
 }
 
-// `out[k][row][i] = v + r (w - v)` for `v` and `w` the tables' `S::values(first)`, or the padding `S::padding()`.
+// `out[k][row][i] = v + r (w - v)` for `v` and `w` the tables' `S::values(first)`, which is false for the padding, or
+// `S::padding()`.
 template <int K, class S>
 DEVICE void fold(Fr* out, const S& tables, u64 rows, u64 length, const Fr& r) {
     u64 id = thread_number(), half = (length + 1) / 2;
     if (id >= rows * half) return;
     u64 row = id / half, entry = 2 * (id % half), first = row * length + entry;
     Fr low[K], high[K];
-    tables.values(first, low);
+    bool there = tables.values(first, low);
     if (entry + 1 < length) {
-        tables.values(first + 1, high);
+        there |= tables.values(first + 1, high);
     } else {
         tables.padding(high);
     }
 #pragma unroll
-    for (int k = 0; k < K; k++) out[k * rows * half + id] = low[k] + r * (high[k] - low[k]);
+    for (int k = 0; k < K; k++) out[k * rows * half + id] = there ? low[k] + r * (high[k] - low[k]) : low[k];
 }

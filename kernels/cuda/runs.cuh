@@ -6,8 +6,7 @@
 // from the first on, the next unit those beside them.
 struct Run {
     u64 first_unit;
-    // Where its integers start, in bytes.
-    u64 values;
+    const u8* values;
     u32 row, column, length, kind;
 
     DEVICE u64 units() const { return (length + 63) / 64; }

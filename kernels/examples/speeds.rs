@@ -9,7 +9,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 use zkllm_kernels::cpu::Tree;
 use zkllm_kernels::{
-    Backend, Block, Cpu, Denominators, Factor, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck,
+    Backend, Block, Cpu, Denominators, Entries, Factor, Fr, FractionTree, G1Affine, Ints, Numerators, Piece, Sumcheck,
 };
 
 struct Source(u64);
@@ -123,20 +123,20 @@ fn contract(source: &mut Source) {
         let x = source.i16s(outer * middle * inner, 16);
         let weights = source.frs(middle);
         report(&format!("contract i16 {outer} x {middle} x {inner}"), x.len(), || {
-            black_box(Cpu.contract(Ints::I16(&x), outer, inner, &weights));
+            black_box(Cpu.contract(Ints::I16(&x).into(), outer, inner, &weights));
         });
     }
     let x: Vec<i32> = (0..1 << 23).map(|_| source.word() as i32).collect();
     let weights = source.frs(1 << 12);
     report("contract i32 2048 x 4096 x 1", x.len(), || {
-        black_box(Cpu.contract(Ints::I32(&x), 2048, 1, &weights));
+        black_box(Cpu.contract(Ints::I32(&x).into(), 2048, 1, &weights));
     });
     let x = source.frs(1 << 20);
     report("contract_field 256 x 4096 x 1", x.len(), || {
-        black_box(Cpu.contract_field(&x, 256, 1, &weights));
+        black_box(Cpu.contract(Entries::Table(&x), 256, 1, &weights));
     });
     report("contract_field 1 x 4096 x 256", x.len(), || {
-        black_box(Cpu.contract_field(&x, 1, 256, &weights));
+        black_box(Cpu.contract(Entries::Table(&x), 1, 256, &weights));
     });
     let x = source.i16s(1 << 24, 16);
     let pieces: Vec<Piece> =
@@ -214,7 +214,7 @@ fn product(source: &mut Source) {
     let eq: Vec<_> = bits.iter().map(|bits| Some(source.frs(*bits))).collect();
     let rs = source.frs(22);
     report("product sumcheck 30 x 64 x 1152: an element", size, || {
-        let mut product = Cpu.product(&lengths, &bits, Factor::Field(a), Some(Factor::Field(b)), eq);
+        let mut product = Cpu.product(&lengths, &bits, Factor::Table(a), Some(Factor::Table(b)), eq);
         for r in rs {
             black_box(product.round());
             product.bind(r);

@@ -8,6 +8,7 @@ mod contract;
 mod fq_lanes;
 #[cfg(target_arch = "x86_64")]
 mod fr_lanes;
+mod gather;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 mod layer;
@@ -30,7 +31,9 @@ pub use commit::Bases;
 pub use product::{Pairs, Product};
 pub use tree::Tree;
 
-use crate::{Backend, Block, Factor, Ints, Overflow, Piece, Rows, integer};
+use std::sync::Arc;
+
+use crate::{Addend, Backend, Block, Entries, Factor, Integers, Ints, Overflow, Piece, Rows, integer};
 
 /// All cores of this machine, by rayon's global pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,9 +53,13 @@ fn free_bytes() -> usize {
 
 impl Backend for Cpu {
     type Bases = Bases;
+    type Table = Vec<Fr>;
+    type Kept = ();
     type Tree = Tree;
     type Product = Product;
     type Pairs = Pairs;
+
+    fn keep(&self, _: &[Arc<Integers>]) {}
 
     fn prepare_bases(&self, bases: &[G1Affine]) -> Bases {
         Bases::new(bases)
@@ -62,12 +69,27 @@ impl Backend for Cpu {
         commit::commit_rows(bases, rows, pieces)
     }
 
-    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        contract::contract(x, outer, inner, weights)
+    fn table(&self, values: Vec<Fr>) -> Vec<Fr> {
+        values
     }
 
-    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        contract::contract_field(x, outer, inner, weights)
+    fn values(&self, table: &Vec<Fr>) -> Vec<Fr> {
+        table.clone()
+    }
+
+    fn contract(&self, x: Entries<Vec<Fr>>, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+        match x {
+            Entries::Ints(x) => contract::contract(x, outer, inner, weights),
+            Entries::Table(x) => contract::contract_field(x, outer, inner, weights),
+        }
+    }
+
+    fn gather(&self, lengths: &[usize], addends: &[Addend<Vec<Fr>>]) -> Vec<Fr> {
+        gather::gather(lengths, addends)
+    }
+
+    fn multiply_table(&self, x: Ints, y: &Vec<Fr>, weights: &[Fr], depth: usize) -> Vec<Fr> {
+        gather::multiply_table(x, y, weights, depth)
     }
 
     fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
@@ -90,11 +112,15 @@ impl Backend for Cpu {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Factor,
-        b: Option<Factor>,
+        a: Factor<Vec<Fr>>,
+        b: Option<Factor<Vec<Fr>>>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Product {
-        Product::new(lengths, bits, a.into_field(), b.map(Factor::into_field), eq)
+        let table = |factor: Factor<Vec<Fr>>| match factor {
+            Factor::Ints(ints) => (0..ints.len()).into_par_iter().map(|at| Fr::from(ints.at(at))).collect(),
+            Factor::Table(values) => values,
+        };
+        Product::new(lengths, bits, table(a), b.map(table), eq)
     }
 
     fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Pairs {

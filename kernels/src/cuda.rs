@@ -14,6 +14,7 @@ use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUmemPool_attribute_e
 use cudarc::driver::{CudaContext, DriverError, result, sys};
 
 use crate::device::array::copy;
+use crate::device::keep::Keeper;
 use crate::device::{Argument, BLOCK, Device, Fault, OnDevice};
 use image::image;
 use staging::Staging;
@@ -42,6 +43,7 @@ pub struct Gpu {
     module: sys::CUmodule,
     pool: sys::CUmemoryPool,
     staging: Staging,
+    keeper: Keeper<Gpu>,
     functions: Mutex<HashMap<&'static str, sys::CUfunction>>,
     name: String,
 }
@@ -129,7 +131,7 @@ impl Gpu {
             total >> 30
         );
         let staging = Staging::new(context.clone());
-        Ok(Gpu { context, module, pool, staging, functions: Mutex::new(HashMap::new()), name })
+        Ok(Gpu { context, module, pool, staging, keeper: Keeper::default(), functions: Mutex::default(), name })
     }
 
     /// What the GPU could do at most.
@@ -204,6 +206,10 @@ impl Device for Gpu {
 
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn keeper(&self) -> &Keeper<Gpu> {
+        &self.keeper
     }
 
     fn free_bytes(&self) -> Result<usize, Fault> {

@@ -5,11 +5,13 @@
 
 pub mod array;
 mod gemm;
+pub mod keep;
 mod machine;
 mod msm;
 mod product;
 mod runs;
 mod sums;
+mod tables;
 mod tree;
 mod walk;
 
@@ -19,13 +21,14 @@ use ark_bls12_381::{Fr, G1Affine};
 use ark_ff::One;
 
 use crate::cpu::axes::Axes;
-use crate::{Backend, Block, Factor, Ints, Overflow, Piece, Rows};
+use crate::leaves::Size;
+use crate::{Addend, Backend, Block, Entries, Factor, Integers, Ints, Overflow, Piece, Rows};
 use array::{Array, launch};
+use keep::Kept;
 use machine::raise;
 pub use machine::{Argument, BLOCK, Device, Fault, PORTION, catch};
 pub use msm::Bases;
 pub use product::{Pairs, Product};
-use runs::Entries;
 pub use tree::Tree;
 
 /// The verbs on a device. A fault of the device leaves them by unwinding to [`catch`].
@@ -55,9 +58,15 @@ impl<D: Device> OnDevice<D> {
 
 impl<D: Device> Backend for OnDevice<D> {
     type Bases = Bases<D>;
+    type Table = Array<D, Fr>;
+    type Kept = Kept<D>;
     type Tree = Tree<D>;
     type Product = Product<D>;
     type Pairs = Pairs<D>;
+
+    fn keep(&self, columns: &[Arc<Integers>]) -> Kept<D> {
+        Kept::new(self.device.clone(), columns)
+    }
 
     fn prepare_bases(&self, bases: &[G1Affine]) -> Bases<D> {
         Bases::new(&self.device, bases)
@@ -67,12 +76,24 @@ impl<D: Device> Backend for OnDevice<D> {
         msm::commit_rows(&*self.device, bases, rows, pieces)
     }
 
-    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        runs::contract(&*self.device, Entries::Ints(x), outer, inner, weights)
+    fn table(&self, values: Vec<Fr>) -> Array<D, Fr> {
+        Array::of(&*self.device, &values)
     }
 
-    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        runs::contract(&*self.device, Entries::Field(x), outer, inner, weights)
+    fn values(&self, table: &Array<D, Fr>) -> Vec<Fr> {
+        table.all(&self.device)
+    }
+
+    fn contract(&self, x: Entries<Array<D, Fr>>, outer: usize, inner: usize, weights: &[Fr]) -> Array<D, Fr> {
+        tables::contract(&*self.device, x, outer, inner, weights)
+    }
+
+    fn gather(&self, lengths: &[usize], addends: &[Addend<Array<D, Fr>>]) -> Array<D, Fr> {
+        tables::gather(&*self.device, lengths, addends)
+    }
+
+    fn multiply_table(&self, x: Ints, y: &Array<D, Fr>, weights: &[Fr], depth: usize) -> Array<D, Fr> {
+        tables::multiply_table(&*self.device, x, y, weights, depth)
     }
 
     fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
@@ -88,16 +109,20 @@ impl<D: Device> Backend for OnDevice<D> {
     }
 
     fn tree(&self, n: usize, blocks: Vec<Block>) -> Tree<D> {
-        let free = self.device.free_bytes().unwrap_or_else(raise);
-        Tree::build(self.device.clone(), n, blocks, free / 4 * 3)
+        let memory = || self.device.free_bytes().unwrap_or_else(raise) / 4 * 3;
+        // The tree takes all that it can use; copies of columns are made again after it.
+        if Size::of(&blocks).most() > memory() as u64 {
+            self.device.keeper().release();
+        }
+        Tree::build(self.device.clone(), n, blocks, memory())
     }
 
     fn product(
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Factor,
-        b: Option<Factor>,
+        a: Factor<Array<D, Fr>>,
+        b: Option<Factor<Array<D, Fr>>>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Product<D> {
         Product::new(self.device.clone(), Axes::new(lengths, bits, eq, Fr::one()), a, b)

@@ -1,10 +1,14 @@
 //! Decides that two backends agree: runs both, asserts equal results, returns the first's.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use ark_bls12_381::{Fr, G1Affine};
 
-use crate::{Backend, Block, Factor, FractionTree, Ints, Overflow, Piece, ProductSumcheck, Rows, Sumcheck};
+use crate::{
+    Addend, Backend, Block, Entries, Factor, FractionTree, Integers, Ints, Overflow, Piece, ProductSumcheck, Rows,
+    Sumcheck,
+};
 
 /// Two backends side by side; panics where they differ.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,11 +63,40 @@ impl<A: FractionTree, B: FractionTree> FractionTree for Both<A, B> {
     }
 }
 
+/// What each backend reads of a source.
+fn apart<'a, A, B>(source: Entries<'a, Both<A, B>>) -> (Entries<'a, A>, Entries<'a, B>) {
+    match source {
+        Entries::Ints(tensor) => (Entries::Ints(tensor), Entries::Ints(tensor)),
+        Entries::Table(Both(first, second)) => (Entries::Table(first), Entries::Table(second)),
+    }
+}
+
+/// What each backend multiplies.
+fn halves<A, B>(factor: Factor<'_, Both<A, B>>) -> (Factor<'_, A>, Factor<'_, B>) {
+    match factor {
+        Factor::Ints(ints) => (Factor::Ints(ints), Factor::Ints(ints)),
+        Factor::Table(Both(first, second)) => (Factor::Table(first), Factor::Table(second)),
+    }
+}
+
+impl<A: Backend, B: Backend> Dual<A, B> {
+    fn same_table(&self, verb: &str, first: A::Table, second: B::Table) -> Both<A::Table, B::Table> {
+        same(verb, self.first.values(&first), self.second.values(&second));
+        Both(first, second)
+    }
+}
+
 impl<A: Backend, B: Backend> Backend for Dual<A, B> {
     type Bases = Both<A::Bases, B::Bases>;
+    type Table = Both<A::Table, B::Table>;
+    type Kept = Both<A::Kept, B::Kept>;
     type Tree = Both<A::Tree, B::Tree>;
     type Product = Both<A::Product, B::Product>;
     type Pairs = Both<A::Pairs, B::Pairs>;
+
+    fn keep(&self, columns: &[Arc<Integers>]) -> Self::Kept {
+        Both(self.first.keep(columns), self.second.keep(columns))
+    }
 
     fn prepare_bases(&self, bases: &[G1Affine]) -> Self::Bases {
         Both(self.first.prepare_bases(bases), self.second.prepare_bases(bases))
@@ -74,14 +107,34 @@ impl<A: Backend, B: Backend> Backend for Dual<A, B> {
         same("commit_rows", self.first.commit_rows(&bases.0, rows, pieces), second)
     }
 
-    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        let second = self.second.contract(x, outer, inner, weights);
-        same("contract", self.first.contract(x, outer, inner, weights), second)
+    fn table(&self, values: Vec<Fr>) -> Self::Table {
+        Both(self.first.table(values.clone()), self.second.table(values))
     }
 
-    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        let second = self.second.contract_field(x, outer, inner, weights);
-        same("contract_field", self.first.contract_field(x, outer, inner, weights), second)
+    fn values(&self, table: &Self::Table) -> Vec<Fr> {
+        same("values", self.first.values(&table.0), self.second.values(&table.1))
+    }
+
+    fn contract(&self, x: Entries<Self::Table>, outer: usize, inner: usize, weights: &[Fr]) -> Self::Table {
+        let (first, second) = apart(x);
+        let second = self.second.contract(second, outer, inner, weights);
+        self.same_table("contract", self.first.contract(first, outer, inner, weights), second)
+    }
+
+    fn gather(&self, lengths: &[usize], addends: &[Addend<Self::Table>]) -> Self::Table {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for Addend { coefficient, source, steps, scan } in addends {
+            let (coefficient, steps, scan, sources) = (*coefficient, steps.clone(), scan.clone(), apart(*source));
+            first.push(Addend { coefficient, source: sources.0, steps: steps.clone(), scan: scan.clone() });
+            second.push(Addend { coefficient, source: sources.1, steps, scan });
+        }
+        let second = self.second.gather(lengths, &second);
+        self.same_table("gather", self.first.gather(lengths, &first), second)
+    }
+
+    fn multiply_table(&self, x: Ints, y: &Self::Table, weights: &[Fr], depth: usize) -> Self::Table {
+        let second = self.second.multiply_table(x, &y.1, weights, depth);
+        self.same_table("multiply_table", self.first.multiply_table(x, &y.0, weights, depth), second)
     }
 
     fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
@@ -107,12 +160,13 @@ impl<A: Backend, B: Backend> Backend for Dual<A, B> {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Factor,
-        b: Option<Factor>,
+        a: Factor<Self::Table>,
+        b: Option<Factor<Self::Table>>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Self::Product {
-        let first = self.first.product(lengths, bits, a.clone(), b.clone(), eq.clone());
-        Both(first, self.second.product(lengths, bits, a, b, eq))
+        let ((a, other_a), (b, other_b)) = (halves(a), b.map(halves).unzip());
+        let first = self.first.product(lengths, bits, a, b, eq.clone());
+        Both(first, self.second.product(lengths, bits, other_a, other_b, eq))
     }
 
     fn pairs(&self, log_length: usize, tables: Vec<(Vec<Fr>, Vec<Fr>)>) -> Self::Pairs {

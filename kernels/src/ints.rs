@@ -61,6 +61,11 @@ impl<'a> Ints<'a> {
         self.len() == 0
     }
 
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        each_width!(Ints, self, x => size_of_val(*x))
+    }
+
     /// The integer at `index`; panics beyond the end.
     pub fn at(&self, index: usize) -> i64 {
         #[allow(clippy::unnecessary_cast)] // One of the widths is that of the result.
@@ -88,22 +93,6 @@ impl<'a> Ints<'a> {
             Ints::I32(_) => (i32::MIN.into(), i32::MAX.into()),
             Ints::I64(_) => (i64::MIN, i64::MAX),
         }
-    }
-
-    /// The squares of `side` rows and columns of which these are the entries that are not above the diagonals; 0 above.
-    #[allow(clippy::unnecessary_cast)] // One of the widths is that of the others.
-    pub fn squares(&self, side: usize) -> Integers {
-        let count = self.len() / triangle(side).max(1);
-        let mut squares = Integers::zeros_for(count * side * side, self.room());
-        each_width!(Integers, &mut squares, squares => each_width!(Ints, self, stored => {
-            let pairs = squares.par_chunks_mut((side * side).max(1)).zip(stored.par_chunks(triangle(side).max(1)));
-            pairs.for_each(|(square, stored)| {
-                for (own, there) in lines(side) {
-                    square[own].iter_mut().zip(&stored[there]).for_each(|(entry, value)| *entry = *value as _);
-                }
-            });
-        }));
-        squares
     }
 
     /// Least and greatest of them; `(0, 0)` of none.
@@ -208,7 +197,7 @@ impl Integers {
 
     /// Bytes of memory.
     pub fn bytes(&self) -> usize {
-        each_width!(Integers, self, x => size_of_val(x.as_slice()))
+        self.view().bytes()
     }
 
     /// Least and greatest value that this width holds.
@@ -258,6 +247,117 @@ impl Integers {
                 places.iter_mut().zip(values).for_each(|(place, value)| *place = (*value).into() as _);
             });
         });
+    }
+}
+
+/// The integers of a tensor, row major: all of them, or, of squares one after the other, those that are not above a diagonal;
+/// above it they are 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensor<'a> {
+    stored: Ints<'a>,
+    /// Rows of a square; 0 if all are stored.
+    side: usize,
+    /// The first place, in its square.
+    first: usize,
+    length: usize,
+}
+
+impl<'a> From<Ints<'a>> for Tensor<'a> {
+    fn from(stored: Ints<'a>) -> Self {
+        Tensor { stored, side: 0, first: 0, length: stored.len() }
+    }
+}
+
+impl<'a> Tensor<'a> {
+    /// Whole squares of `side` rows and columns, of which `stored` are those not above a diagonal; all of them if `side` is 0.
+    pub fn squares(stored: Ints<'a>, side: usize) -> Self {
+        if side == 0 {
+            return stored.into();
+        }
+        let count = stored.len() / triangle(side);
+        assert_eq!(count * triangle(side), stored.len(), "whole squares");
+        Tensor { stored, side, first: 0, length: count * side * side }
+    }
+
+    /// Number of places.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The integers as they are stored.
+    pub fn stored(&self) -> Ints<'a> {
+        self.stored
+    }
+
+    /// All of them, if all are stored.
+    pub fn plain(&self) -> Option<Ints<'a>> {
+        (self.side == 0).then_some(self.stored)
+    }
+
+    /// Rows of a square, the first place in it, and how many are stored of it before; zeros if all are stored.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.side, self.first, below(self.side, self.first)]
+    }
+
+    /// Those of a range of the places.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.length, "places of the tensor");
+        if self.side == 0 {
+            return self.stored.slice(range).into();
+        }
+        let [_, first, before] = self.shape();
+        let square = self.side * self.side;
+        let stored = [range.start, range.end].map(|place| below(self.side, first + place) - before);
+        Tensor {
+            stored: self.stored.slice(stored[0]..stored[1]),
+            side: self.side,
+            first: (first + range.start) % square,
+            length: range.len(),
+        }
+    }
+
+    /// The integer at a place.
+    pub fn at(&self, place: usize) -> i64 {
+        let [side, first, before] = self.shape();
+        let place = first + place;
+        match side {
+            0 => self.stored.at(place),
+            _ if place % side > place / side % side => 0,
+            _ => self.stored.at(below(side, place) - before),
+        }
+    }
+
+    /// All of them, in the same width.
+    #[allow(clippy::unnecessary_cast)] // One of the widths is that of the others.
+    pub fn whole(&self) -> Integers {
+        let [side, first, before] = self.shape();
+        // How far the row goes from a place on, and how much of it is stored, from where on.
+        let row = |place: usize, most: usize| match side {
+            0 => (most, most, place),
+            _ => {
+                let (row, column) = (place / side % side, place % side);
+                let run = most.min(side - column);
+                (run, run.min((row + 1).saturating_sub(column)), below(side, place) - before)
+            }
+        };
+        let mut whole = Integers::zeros_for(self.length, self.stored.room());
+        each_width!(Integers, &mut whole, whole => each_width!(Ints, self.stored, stored => {
+            whole.par_chunks_mut(GRAIN).enumerate().for_each(|(part, mut rest)| {
+                let mut place = first + part * GRAIN;
+                while !rest.is_empty() {
+                    let (run, there, start) = row(place, rest.len());
+                    let stored = &stored[start..start + there];
+                    rest.iter_mut().zip(stored).for_each(|(entry, value)| *entry = *value as _);
+                    (place, rest) = (place + run, &mut rest[run..]);
+                }
+            });
+        }));
+        whole
     }
 }
 
@@ -315,21 +415,9 @@ impl Numbers {
         self.plus
     }
 
-    /// The values as they are stored, without what is added.
-    pub fn stored(&self) -> Ints<'_> {
-        let [first, end] = [self.range.start, self.range.end].map(|place| self.stored_at(place));
-        self.values.view().slice(first..end)
-    }
-
-    fn stored_at(&self, place: usize) -> usize {
-        if self.is_causal() { below(self.side, place) } else { place }
-    }
-
-    /// Rows of a square, the place in the first of them where the numbers begin, and how many of its numbers are before;
-    /// zeros if there are none.
-    pub fn shape(&self) -> [usize; 3] {
-        let first = if self.is_causal() { self.range.start % (self.side * self.side) } else { 0 };
-        [self.side, first, below(self.side, first)]
+    /// The values, without what is added; above a diagonal there is no number.
+    pub fn tensor(&self) -> Tensor<'_> {
+        Tensor::squares(self.values.view(), self.side).slice(self.range.clone())
     }
 
     /// The number at a place: `None` if there is none.
@@ -372,12 +460,9 @@ impl Numbers {
 
     /// Whether all numbers are below `size`.
     pub fn all_below(&self, size: usize) -> bool {
-        let known = |start: usize| {
-            let mut all = true;
-            self.each(start, 1, GRAIN.min(self.len() - start), |_, row| all &= row.is_none_or(|row| row < size));
-            all
-        };
-        (0..self.len()).into_par_iter().step_by(GRAIN).all(known)
+        let stored = self.tensor().stored();
+        let (least, greatest) = stored.range();
+        stored.is_empty() || (least + self.plus >= 0 && ((greatest + self.plus) as u64) < size as u64)
     }
 }
 
@@ -422,14 +507,21 @@ mod tests {
         assert_eq!(triangles.to_vec(), there);
         assert!((0..=75).all(|end| below(5, end) == (0..end).filter(|place| !above(*place)).count()));
         let entry = |place: usize| if above(place) { 0 } else { place as i64 - 7 };
-        assert_eq!(triangles.view().squares(5).to_vec(), (0..75).map(entry).collect::<Vec<_>>());
-        assert!(Integers::zeros(0).view().squares(0).is_empty() && below(0, 0) == 0);
+        let tensor = Tensor::squares(triangles.view(), 5);
+        for (start, end) in [(0, 75), (1, 74), (37, 60), (24, 26), (13, 13), (75, 75)] {
+            let expected: Vec<i64> = (start..end).map(entry).collect();
+            // A part of a part.
+            let part = tensor.slice(start / 2..75).slice(start - start / 2..end - start / 2);
+            assert_eq!(part.whole().to_vec(), expected);
+            assert_eq!((0..part.len()).map(|at| part.at(at)).collect::<Vec<_>>(), expected);
+        }
+        assert!(Tensor::squares(Ints::U8(&[]), 0).is_empty() && below(0, 0) == 0);
 
         let all = Numbers::new(Arc::new(squares), 7);
         let causal = Numbers::causal(Arc::new(triangles), 7, 5);
         for (start, end, step) in [(0, 75, 1), (0, 75, 2), (3, 59, 3), (21, 75, 7), (19, 60, 11), (33, 33, 1)] {
             let (all, causal) = (all.slice(start..end), causal.slice(start..end));
-            assert_eq!(causal.stored().len(), (start..end).filter(|place| !above(*place)).count());
+            assert_eq!(causal.tensor().stored().len(), (start..end).filter(|place| !above(*place)).count());
             assert!(all.all_below(75) && (start == end || !all.all_below(end - 1)));
             for from in 0..end - start {
                 let count = (end - start - from).div_ceil(step);
@@ -440,7 +532,7 @@ mod tests {
                 });
             }
         }
-        assert_eq!(causal.slice(37..60).shape(), [5, 12, 5]);
-        assert_eq!(all.shape(), [0; 3]);
+        assert_eq!(causal.slice(37..60).tensor().shape(), [5, 12, 5]);
+        assert_eq!(all.tensor().shape(), [0; 3]);
     }
 }

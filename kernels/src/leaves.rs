@@ -8,12 +8,12 @@
 
 use std::ops::RangeInclusive;
 
-use crate::{Block, Denominators, Ints, Numerators, each_width};
+use crate::{Block, Denominators, Numerators};
 
 /// How far above the leaves the lowest stored level is: nearest where there is memory, farthest where there is little.
 const LOWEST: RangeInclusive<usize> = 1..=9;
 /// Leaves of a part at least, and at most.
-const PART: [usize; 2] = [1 << 10, 1 << 22];
+const PART: [usize; 2] = [1 << 10, 1 << 24];
 /// Bytes of a leaf in a part that is being made.
 const MAKING: usize = 256;
 
@@ -51,7 +51,7 @@ impl Block {
     /// Bytes of the numbers of rows.
     pub fn row_bytes(&self) -> usize {
         match &self.denominators {
-            Denominators::Rows { rows, .. } => each_width!(Ints, rows.stored(), values => size_of_val(values)),
+            Denominators::Rows { rows, .. } => rows.tensor().stored().bytes(),
             Denominators::Values(_) => 0,
         }
     }
@@ -66,15 +66,49 @@ pub struct Stored {
     pub part: usize,
 }
 
+/// Leaves of a tree, and bytes of the numbers of their rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub leaves: u64,
+    pub rows: u64,
+}
+
+impl Size {
+    /// Of the tree over `blocks`.
+    pub fn of(blocks: &[Block]) -> Size {
+        Size {
+            leaves: blocks.iter().map(|block| block.lengths.iter().product::<usize>() as u64).sum(),
+            rows: blocks.iter().map(|block| block.row_bytes() as u64).sum(),
+        }
+    }
+
+    /// Bytes of a device that the tree can use at most.
+    pub fn most(&self) -> u64 {
+        self.rows + level_bytes(self.leaves, *LOWEST.start()) / 3 * 4
+    }
+}
+
 impl Stored {
-    /// What `bytes` of memory hold of the tree over `blocks`.
-    pub fn within(bytes: usize, blocks: &[Block]) -> Stored {
-        let leaves: usize = blocks.iter().map(|block| block.lengths.iter().product::<usize>()).sum();
+    /// What `bytes` of memory hold of a tree.
+    pub fn within(bytes: u64, leaves: u64) -> Stored {
         // A quarter is for the part that is being made.
         let making = bytes / 4;
-        let fits = |lowest: &usize| level_bytes(leaves as u64, *lowest) <= (bytes - making) as u64;
+        let fits = |lowest: &usize| level_bytes(leaves, *lowest) <= bytes - making;
         let lowest = LOWEST.clone().find(fits).unwrap_or(*LOWEST.end());
-        Stored { lowest, part: (making / MAKING).clamp(PART[0], PART[1]) }
+        Stored { lowest, part: (making as usize / MAKING).clamp(PART[0], PART[1]) }
+    }
+
+    /// The same on a device, and whether the numbers of rows stay on it: wherever there is room for them and a tree, because
+    /// every round reads them.
+    pub fn on_device(bytes: u64, size: Size) -> (Stored, bool) {
+        let least = level_bytes(size.leaves, *LOWEST.end()) / 3 * 4 + (PART[0] * MAKING) as u64;
+        let stay = size.rows + least <= bytes;
+        (Stored::within(if stay { bytes - size.rows } else { bytes }, size.leaves), stay)
+    }
+
+    /// Bytes of the levels that are stored.
+    pub fn bytes(&self, leaves: u64) -> u64 {
+        level_bytes(leaves, self.lowest)
     }
 
     /// The blocks whose lowest levels are made when they are read, in parts, and the others: small ones and those of
@@ -191,7 +225,16 @@ mod tests {
             numerators: Numerators::One,
             denominators: Denominators::Rows { rows, table: vec![Fr::from(1)].into() },
         };
-        let lowest = |bytes| Stored::within(bytes, std::slice::from_ref(&block)).lowest;
-        assert_eq!([lowest(usize::MAX), lowest(1 << 26), lowest(1 << 25), lowest(1 << 23), lowest(0)], [1, 2, 3, 5, 9]);
+        let size = Size::of(std::slice::from_ref(&block));
+        assert_eq!((size.leaves, size.rows), (1 << 20, 1 << 20));
+        // Numbers of rows stay on a device but where there is no room for anything else.
+        let [(most, true), (less, true), (least, false)] =
+            [1 << 40, (1 << 26) + (1 << 20), 1 << 20].map(|bytes| Stored::on_device(bytes, size))
+        else {
+            panic!("they stay in the first two cases")
+        };
+        assert_eq!([most, less, least].map(|stored| stored.lowest), [1, 2, 7]);
+        let lowest = |bytes| Stored::within(bytes, size.leaves).lowest;
+        assert_eq!([lowest(u64::MAX), lowest(1 << 26), lowest(1 << 25), lowest(1 << 23), lowest(0)], [1, 2, 3, 5, 9]);
     }
 }

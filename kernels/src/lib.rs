@@ -23,13 +23,11 @@ pub mod wgpu;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 pub use ark_bls12_381::{Fr, G1Affine};
 pub use cpu::Cpu;
 pub use dual::Dual;
 pub use integer::{Overflow, Rows};
-pub use ints::{Integers, Ints, Numbers};
+pub use ints::{Integers, Ints, Numbers, Tensor};
 pub use reference::Reference;
 
 /// `matrix[row][column + i] = values[i]`. The pieces of one matrix never overlap; what no piece covers is 0.
@@ -72,34 +70,65 @@ pub struct Block {
     pub denominators: Denominators,
 }
 
-/// A tensor of a product.
+/// A tensor of a product; tables are where the backend computes.
 #[derive(Clone, Debug)]
-pub enum Factor<'a> {
+pub enum Factor<'a, T> {
     Ints(Ints<'a>),
-    Field(Vec<Fr>),
+    Table(T),
 }
 
-impl Factor<'_> {
-    /// Number of values.
-    pub fn len(&self) -> usize {
-        match self {
-            Factor::Ints(values) => values.len(),
-            Factor::Field(values) => values.len(),
-        }
-    }
+/// What a table is made of.
+#[derive(Debug)]
+pub enum Entries<'a, T> {
+    Ints(Tensor<'a>),
+    Table(&'a T),
+}
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+impl<'a, T> From<Ints<'a>> for Entries<'a, T> {
+    fn from(ints: Ints<'a>) -> Self {
+        Entries::Ints(ints.into())
     }
+}
 
-    /// The values as field elements.
-    pub fn into_field(self) -> Vec<Fr> {
-        match self {
-            Factor::Ints(values) => (0..values.len()).into_par_iter().map(|at| Fr::from(values.at(at))).collect(),
-            Factor::Field(values) => values,
-        }
+/// Whatever the table is.
+impl<T> Clone for Entries<'_, T> {
+    fn clone(&self) -> Self {
+        *self
     }
+}
+
+/// Whatever the table is.
+impl<T> Copy for Entries<'_, T> {}
+
+/// What [`Backend::gather`] adds at every index: `coefficient` times the entry of the source whose place is the sum of
+/// `steps[axis][index of the axis]`.
+#[derive(Debug)]
+pub struct Addend<'a, T> {
+    pub coefficient: Fr,
+    /// No part of squares.
+    pub source: Entries<'a, T>,
+    pub steps: Vec<Vec<usize>>,
+    /// Instead of the entry, a sum of those along an axis.
+    pub scan: Option<Scan>,
+}
+
+/// The sum of the entries at the indices of `axis` up to the own one, each times the weight of its index.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    pub axis: usize,
+    pub weights: Vec<Fr>,
+    /// Without the own one.
+    pub before: bool,
+}
+
+/// Rows and columns of [`Backend::multiply_table`]. Panics unless both factors are of whole batches of whole rows.
+fn table_shape(x: Ints, y: usize, weights: &[Fr], depth: usize) -> (usize, usize) {
+    let of = |length: usize| {
+        let rows = length / (weights.len() * depth).max(1);
+        assert_eq!(rows * weights.len() * depth, length, "batches of rows");
+        rows
+    };
+    (of(x.len()), of(y))
 }
 
 /// A running degree-2 sumcheck: `round`, `bind` for one variable after the other, then `finish`.
@@ -136,9 +165,17 @@ pub trait FractionTree {
 /// The verbs. All results are exact, so every backend returns the same values.
 pub trait Backend: Sync {
     type Bases: Send + Sync;
+    /// Field elements, where the backend computes.
+    type Table: Send + Sync;
+    /// See [`Backend::keep`].
+    type Kept: Send;
     type Tree: FractionTree;
     type Product: ProductSumcheck;
     type Pairs: Sumcheck<End = Vec<(Fr, Fr)>>;
+
+    /// Tells that verbs will read parts of these columns, by their place in memory, as long as the result lives: a backend that
+    /// computes elsewhere keeps copies as far as there is room.
+    fn keep(&self, columns: &[Arc<Integers>]) -> Self::Kept;
 
     /// Prepare the fixed G1 bases of `commit_rows`.
     fn prepare_bases(&self, bases: &[G1Affine]) -> Self::Bases;
@@ -146,11 +183,21 @@ pub trait Backend: Sync {
     /// `out[row] = sum_j matrix[row][j] bases[j]` for the `rows x bases.len()` matrix made of `pieces`.
     fn commit_rows(&self, bases: &Self::Bases, rows: usize, pieces: &[Piece]) -> Vec<G1Affine>;
 
-    /// `out[o][i] = sum_m weights[m] x[o][m][i]` for `x` of shape `outer x weights.len() x inner`.
-    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr>;
+    /// The table of `values`.
+    fn table(&self, values: Vec<Fr>) -> Self::Table;
 
-    /// [`Backend::contract`] for field elements.
-    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr>;
+    /// The values of a table.
+    fn values(&self, table: &Self::Table) -> Vec<Fr>;
+
+    /// `out[o][i] = sum_m weights[m] x[o][m][i]` for `x` of shape `outer x weights.len() x inner`.
+    fn contract(&self, x: Entries<Self::Table>, outer: usize, inner: usize, weights: &[Fr]) -> Self::Table;
+
+    /// The sum of all `addends` at every index of axes of these lengths, row-major.
+    fn gather(&self, lengths: &[usize], addends: &[Addend<Self::Table>]) -> Self::Table;
+
+    /// `out[m][n] = sum_b weights[b] sum_k x[b][m][k] y[b][n][k]` for `x` of shape `weights.len() x rows x depth` and `y` of
+    /// shape `weights.len() x columns x depth`; `depth` is not 0.
+    fn multiply_table(&self, x: Ints, y: &Self::Table, weights: &[Fr], depth: usize) -> Self::Table;
 
     /// `out[j] = sum_i row_weights[i] matrix[i][j]` for `j < columns`. Rows of weight 0 cost nothing.
     fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr>;
@@ -171,8 +218,8 @@ pub trait Backend: Sync {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Factor,
-        b: Option<Factor>,
+        a: Factor<Self::Table>,
+        b: Option<Factor<Self::Table>>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Self::Product;
 

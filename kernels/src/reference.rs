@@ -1,13 +1,15 @@
 //! Decides what every verb means: the naive backend, small sizes only, oracle of the fast ones.
 
+use std::sync::Arc;
+
 use ark_bls12_381::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
 
 use crate::field::eq_at;
 use crate::{
-    Backend, Block, Denominators, Factor, FractionTree, Ints, Numerators, Overflow, Piece, ProductSumcheck, Rows,
-    Sumcheck, integer,
+    Addend, Backend, Block, Denominators, Entries, Factor, FractionTree, Integers, Ints, Numerators, Overflow, Piece,
+    ProductSumcheck, Rows, Scan, Sumcheck, Tensor, integer, table_shape,
 };
 
 /// The naive backend.
@@ -176,6 +178,13 @@ fn addresses(lengths: &[usize], bits: &[usize]) -> Vec<usize> {
     list
 }
 
+fn entries(source: Entries<Vec<Fr>>) -> Vec<Fr> {
+    match source {
+        Entries::Ints(tensor) => (0..tensor.len()).map(|at| Fr::from(tensor.at(at))).collect(),
+        Entries::Table(table) => table.clone(),
+    }
+}
+
 fn dense(pieces: &[Piece], rows: usize, columns: usize) -> Vec<Vec<i64>> {
     let mut matrix = vec![vec![0; columns]; rows];
     for piece in pieces {
@@ -188,9 +197,13 @@ fn dense(pieces: &[Piece], rows: usize, columns: usize) -> Vec<Vec<i64>> {
 
 impl Backend for Reference {
     type Bases = Vec<G1Affine>;
+    type Table = Vec<Fr>;
+    type Kept = ();
     type Tree = Tree;
     type Product = Product;
     type Pairs = Pairs;
+
+    fn keep(&self, _: &[Arc<Integers>]) {}
 
     fn prepare_bases(&self, bases: &[G1Affine]) -> Vec<G1Affine> {
         bases.to_vec()
@@ -201,13 +214,16 @@ impl Backend for Reference {
         dense(pieces, rows, bases.len()).iter().map(|row| sum(row).into_affine()).collect()
     }
 
-    fn contract(&self, x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        let x: Vec<Fr> = (0..x.len()).map(|i| Fr::from(x.at(i))).collect();
-        self.contract_field(&x, outer, inner, weights)
+    fn table(&self, values: Vec<Fr>) -> Vec<Fr> {
+        values
     }
 
-    fn contract_field(&self, x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        let middle = weights.len();
+    fn values(&self, table: &Vec<Fr>) -> Vec<Fr> {
+        table.clone()
+    }
+
+    fn contract(&self, x: Entries<Vec<Fr>>, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+        let (x, middle) = (entries(x), weights.len());
         assert_eq!(x.len(), outer * middle * inner, "x has shape outer x middle x inner");
         let mut out = vec![Fr::zero(); outer * inner];
         for o in 0..outer {
@@ -218,6 +234,39 @@ impl Backend for Reference {
             }
         }
         out
+    }
+
+    fn gather(&self, lengths: &[usize], addends: &[Addend<Vec<Fr>>]) -> Vec<Fr> {
+        let mut indices = vec![vec![]];
+        for length in lengths {
+            indices =
+                indices.iter().flat_map(|head| (0..*length).map(move |last| [&head[..], &[last]].concat())).collect();
+        }
+        let mut out = vec![Fr::zero(); indices.len()];
+        for Addend { coefficient, source, steps, scan } in addends {
+            let entries = entries(*source);
+            let entry =
+                |index: &[usize]| entries[index.iter().zip(steps).map(|(index, steps)| steps[*index]).sum::<usize>()];
+            let value = |index: &Vec<usize>| {
+                let Some(Scan { axis, weights, before }) = scan else { return entry(index) };
+                let at = |other: usize| [&index[..*axis], &[other], &index[axis + 1..]].concat();
+                (0..index[*axis] + usize::from(!before)).map(|other| weights[other] * entry(&at(other))).sum()
+            };
+            out.iter_mut().zip(&indices).for_each(|(out, index)| *out += *coefficient * value(index));
+        }
+        out
+    }
+
+    fn multiply_table(&self, x: Ints, y: &Vec<Fr>, weights: &[Fr], depth: usize) -> Vec<Fr> {
+        let (rows, columns) = table_shape(x, y.len(), weights, depth);
+        let entry = |m: usize, n: usize| -> Fr {
+            let of_batch = |b: usize| -> Fr {
+                let pair = |k| Fr::from(x.at((b * rows + m) * depth + k)) * y[(b * columns + n) * depth + k];
+                weights[b] * (0..depth).map(pair).sum::<Fr>()
+            };
+            (0..weights.len()).map(of_batch).sum()
+        };
+        (0..rows * columns).map(|at| entry(at / columns, at % columns)).collect()
     }
 
     fn contract_left(&self, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
@@ -276,8 +325,8 @@ impl Backend for Reference {
         &self,
         lengths: &[usize],
         bits: &[usize],
-        a: Factor,
-        b: Option<Factor>,
+        a: Factor<Vec<Fr>>,
+        b: Option<Factor<Vec<Fr>>>,
         eq: Vec<Option<Vec<Fr>>>,
     ) -> Product {
         let padded = |values: &[Fr]| {
@@ -296,8 +345,12 @@ impl Backend for Reference {
                 None => point.extend(vec![None; *bits]),
             }
         }
-        let a = padded(&a.into_field());
-        let b = b.map_or_else(|| a.clone(), |b| padded(&b.into_field()));
+        let values = |factor| match factor {
+            Factor::Ints(ints) => entries(Entries::Ints(Tensor::from(ints))),
+            Factor::Table(table) => table,
+        };
+        let a = padded(&values(a));
+        let b = b.map_or_else(|| a.clone(), |b| padded(&values(b)));
         Product { point, a, b }
     }
 

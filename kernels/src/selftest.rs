@@ -8,8 +8,8 @@ use ark_ec::AffineRepr;
 use ark_ff::Field;
 
 use crate::{
-    Backend, Block, Denominators, Factor, Fr, FractionTree, G1Affine, Ints, Numbers, Numerators, Piece, Reference,
-    Rows, Sumcheck,
+    Addend, Backend, Block, Denominators, Entries, Factor, Fr, FractionTree, G1Affine, Ints, Numbers, Numerators,
+    Piece, Reference, Rows, Scan, Sumcheck, Tensor,
 };
 
 fn elements(count: usize) -> Vec<Fr> {
@@ -65,10 +65,23 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
     let left: Vec<i32> = integers[..210].iter().map(|x| (*x >> 32) as i32).collect();
     let right: Vec<i32> = integers.iter().map(|x| *x as i32 >> 8).collect();
     let products = [Rows::I16(&short), Rows::I32(&right)].map(|right| backend.multiply(&left, right, columns / 2));
+    let values = |table: B::Table| format!("{:?}", backend.values(&table));
+    let small = backend.table(field[..350].to_vec());
+    let squares = Tensor::squares(Ints::I16(&short[..42]), 6).slice(0..36);
+    // Axes in another order, one of them run over, one sums of those before.
+    let scan = Some(Scan { axis: 1, weights: field[..4].to_vec(), before: true });
+    let addend = |source, steps, scan| Addend { coefficient: field[9], source, steps, scan };
+    let addends = [
+        addend(Entries::Table(&small), vec![vec![4, 0, 2], vec![6, 12, 18, 0], vec![0; 5]], None),
+        addend(Ints::I64(&integers).into(), vec![vec![0, 20, 40], vec![0, 5, 10, 15], (0..5).collect()], scan),
+    ];
     vec![
         ("commit_rows", format!("{:?}", backend.commit_rows(&bases, rows + 1, &pieces))),
-        ("contract", format!("{:?}", backend.contract(Ints::I64(&integers), rows, 2, &field[..columns / 2]))),
-        ("contract_field", format!("{:?}", backend.contract_field(&field[..350], 7, 5, &field[..10]))),
+        ("contract", values(backend.contract(Ints::I64(&integers).into(), rows, 2, &field[..columns / 2]))),
+        ("contract squares", values(backend.contract(Entries::Ints(squares), 2, 3, &field[..6]))),
+        ("contract a table", values(backend.contract(Entries::Table(&small), 7, 5, &field[..10]))),
+        ("gather", values(backend.gather(&[3, 4, 5], &addends))),
+        ("multiply_table", values(backend.multiply_table(Ints::I16(&short[..84]), &small, &field[7..9], 7))),
         ("contract_left", format!("{:?}", backend.contract_left(&pieces, &field[..rows], columns))),
         ("contract_right", format!("{:?}", backend.contract_right(&pieces, &field[..columns], rows))),
         ("combine_rows", format!("{:?}", backend.combine_rows(&vectors, &field[..vectors.len()]))),
@@ -78,7 +91,13 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
             format!(
                 "{:?}",
                 run(
-                    backend.product(&[5, 70], &[3, 7], Factor::Field(a), Some(Factor::Ints(Ints::I16(&short))), eq),
+                    backend.product(
+                        &[5, 70],
+                        &[3, 7],
+                        Factor::Table(backend.table(a)),
+                        Some(Factor::Ints(Ints::I16(&short))),
+                        eq
+                    ),
                     &field[..10]
                 )
             ),

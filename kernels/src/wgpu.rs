@@ -15,6 +15,7 @@ use ::wgpu as api;
 use api::{AdapterInfo, Backends, DeviceType};
 use pollster::block_on;
 
+use crate::device::keep::Keeper;
 use crate::device::{Argument, BLOCK, Device, Fault, OnDevice};
 use arena::Arena;
 pub use shaders::{Words, source};
@@ -198,6 +199,7 @@ pub struct Gpu {
     software: bool,
     arena: Arc<Mutex<Arena>>,
     state: Mutex<State>,
+    keeper: Keeper<Gpu>,
     /// What the driver said when something went wrong.
     trouble: Arc<OnceLock<String>>,
 }
@@ -314,6 +316,7 @@ impl Gpu {
             software: adapter.is_software(),
             arena: Arc::new(Mutex::new(Arena::new(bytes))),
             state: Mutex::default(),
+            keeper: Keeper::default(),
             trouble,
             device,
             queue,
@@ -447,6 +450,10 @@ impl Device for Gpu {
 
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn keeper(&self) -> &Keeper<Gpu> {
+        &self.keeper
     }
 
     fn free_bytes(&self) -> Result<usize, Fault> {

@@ -7,7 +7,6 @@ struct Arguments {
     out: u32,
     runs: u32,
     run_count: u32,
-    values: u32,
     tables: u32,
     width: u32,
     units: u32,
@@ -24,7 +23,7 @@ fn next_digit(x: vec2<u32>, width: u32, carry: u32) -> vec2<u32> {
 @compute @workgroup_size(128)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (!begins(id)) { return; }
-    let run = run_of(arguments.runs, arguments.run_count, thread, arguments.values);
+    let run = run_of(arguments.runs, arguments.run_count, thread);
     let width = arguments.width;
     var index = thread - run.first_unit;
     var place = 0u;

@@ -1,16 +1,4 @@
 // Decides contractions: `out[o][lane][i] = sum of weights[m] x[o][m][i]` over `m = lane, lane + lanes, ..`.
-struct Arguments {
-    first_thread: u32,
-    threads: u32,
-    out: u32,
-    x: u32,
-    weights: u32,
-    outer: u32,
-    middle: u32,
-    inner: u32,
-    lanes: u32,
-}
-
 @compute @workgroup_size(128)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (!begins(id)) { return; }

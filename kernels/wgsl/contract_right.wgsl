@@ -6,7 +6,6 @@ struct Arguments {
     out: u32,
     runs: u32,
     run_count: u32,
-    values: u32,
     weights: u32,
     units: u32,
 }
@@ -14,7 +13,7 @@ struct Arguments {
 @compute @workgroup_size(128)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (!begins(id)) { return; }
-    let run = run_of(arguments.runs, arguments.run_count, thread, arguments.values);
+    let run = run_of(arguments.runs, arguments.run_count, thread);
     var sum: WideSum;
     for (var i = thread - run.first_unit; i < run.length; i += run.units) {
         wide_add(&sum, fr_load(arguments.weights + 32u * (run.column + i)), load_int(run.values, run.kind, i));

@@ -4,8 +4,8 @@
 // The integer at `index` of many of a kind, in two's complement: its low and its high word.
 fn load_int(values: u32, kind: u32, index: u32) -> vec2<u32> {
     let low = load_low(values, kind, index);
-    if (kind == 8u) { return vec2<u32>(low, load_word(values + index * 8u + 4u)); }
-    if (kind > 16u) { return vec2<u32>(low, 0u); }
+    if ((kind & 15u) == 8u) { return vec2<u32>(low, load_word(values + (index + (kind >> 8u)) * 8u + 4u)); }
+    if ((kind & 16u) != 0u) { return vec2<u32>(low, 0u); }
     return vec2<u32>(low, bitcast<u32>(bitcast<i32>(low) >> 31u));
 }
 

@@ -1,9 +1,7 @@
 // Decides how the fractions of a level of the tree are read: all `p` are 1 where there is no table of them, and leaves
 // are made on the fly where there are `leaves`: then `q` is the table that they number, `plus` more than small integers of a
-// kind. If there are squares of `side` rows and columns, one after the other, and `first` is a place in one of them, there are
-// numbers only where a place is not above the diagonal, and `before` of them are before the first. What is not there is 0/1,
-// and so is a leaf without a number.
-// Uses: fr packed
+// kind, and there are none where no integer is stored. What is not there is 0/1, and so is a leaf without a number.
+// Uses: fr packed places
 struct Fraction {
     p: Fr,
     q: Fr,
@@ -12,17 +10,8 @@ struct Fraction {
 fn fraction(index: u32) -> Fraction {
     var at = index;
     if (arguments.leaves != 0u) {
-        var number = index;
-        let side = arguments.side;
-        if (side != 0u) {
-            let place = arguments.first + index;
-            let line = place / side;
-            let column = place % side;
-            let square = line / side;
-            let row = line % side;
-            if (column > row) { return Fraction(Fr(), FR_ONE); }
-            number = square * (side * (side + 1u) / 2u) + row * (row + 1u) / 2u + column - arguments.before;
-        }
+        let number = stored_place(index, arguments.side, arguments.first, arguments.before);
+        if (number == NOWHERE) { return Fraction(Fr(), FR_ONE); }
         at = load_low(arguments.leaves, arguments.kind, number) + arguments.plus;
     }
     var p = FR_ONE;

@@ -1,11 +1,11 @@
 // The sums of `a(x) b(x)` over even and over odd entries.
-// Uses: round
+// Uses: round entries
 struct Arguments {
     first_thread: u32,
     threads: u32,
     out: u32,
-    a: u32,
-    b: u32,
+    a: Entries,
+    b: Entries,
     row_weights: u32,
     high: u32,
     low: u32,
@@ -13,8 +13,8 @@ struct Arguments {
     length: u32,
 }
 
-fn product(entry: u32) -> Fr {
-    return fr_mul(fr_load(arguments.a + 32u * entry), fr_load(arguments.b + 32u * entry));
+fn product(index: u32) -> Fr {
+    return fr_mul(entry(arguments.a, index), entry(arguments.b, index));
 }
 
 fn terms(first: u32, whole: bool) -> array<Fr, 2> {

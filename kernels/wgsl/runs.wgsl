@@ -13,19 +13,19 @@ struct Run {
     units: u32,
 }
 
-fn load_run(runs: u32, index: u32, values: u32) -> Run {
+fn load_run(runs: u32, index: u32) -> Run {
     let low = memory[runs / 16u + 2u * index];
     let high = memory[runs / 16u + 2u * index + 1u];
-    return Run(low.x, values + low.z, high.x, high.y, high.z, high.w, (high.z + 63u) / 64u);
+    return Run(low.x, low.z, high.x, high.y, high.z, high.w, (high.z + 63u) / 64u);
 }
 
 // The run that a unit belongs to: the last one whose first unit is not beyond it. No run is empty.
-fn run_of(runs: u32, count: u32, unit: u32, values: u32) -> Run {
+fn run_of(runs: u32, count: u32, unit: u32) -> Run {
     var low = 0u;
     var high = count;
     while (high - low > 1u) {
         let middle = (low + high) / 2u;
         if (memory[runs / 16u + 2u * middle].x <= unit) { low = middle; } else { high = middle; }
     }
-    return load_run(runs, low, values);
+    return load_run(runs, low);
 }

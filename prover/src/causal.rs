@@ -2,7 +2,7 @@
 //! where nothing is. Cheating provers have columns with something there; those are stored whole.
 
 use zkllm_kernels::ints::below;
-use zkllm_kernels::{Integers, Ints};
+use zkllm_kernels::{Integers, Ints, Tensor};
 use zkllm_verifier::program::{AxisId, Column, Program};
 
 /// The side of the squares that a tensor over `axes` consists of if it is `causal`, else 0.
@@ -22,10 +22,12 @@ pub fn side_of(program: &Program, column: &Column, values: Ints<'_>) -> usize {
     if values.len() == whole { 0 } else { side(program, &column.axes, column.causal) }
 }
 
+/// A column, given the entries that are stored.
+pub fn tensor<'a>(program: &Program, column: &Column, values: Ints<'a>) -> Tensor<'a> {
+    Tensor::squares(values, side_of(program, column, values))
+}
+
 /// All entries of a column, given those that are stored.
 pub fn whole(program: &Program, column: &Column, values: &Integers) -> Integers {
-    match side_of(program, column, values.view()) {
-        0 => values.clone(),
-        side => values.view().squares(side),
-    }
+    tensor(program, column, values.view()).whole()
 }

@@ -46,8 +46,21 @@ pub struct Cost {
     pub tree_bytes: [u64; 2],
     /// Bytes of the tables of products whose sumchecks run side by side, after the tree, in the same memory.
     pub table_bytes: u64,
-    /// Bytes of those of one product that the host holds before a GPU has them: of operands that are not columns as they are.
-    pub host_table_bytes: u64,
+    /// What a GPU holds.
+    pub on_gpu: OnGpu,
+}
+
+/// What a GPU holds where there is room for it, one thing after the other but for the columns.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OnGpu {
+    /// Bytes of all columns: copied once if there is room, else by every verb.
+    pub columns: u64,
+    /// Leaves of the tree, places above diagonals too, and bytes of all row numbers.
+    pub leaves: u64,
+    /// See `leaves`.
+    pub rows: u64,
+    /// Bytes of the tables of products: columns as they are become tables when half of them is folded.
+    pub tables: u64,
 }
 
 /// Seconds of one operation on one core.
@@ -80,6 +93,7 @@ impl Cost {
             rows += size(&lookup.axes);
             cost.leaves += stored;
             let numbers = (0, (1i64 << table.bits()) - 1);
+            cost.on_gpu.rows += stored * width(numbers);
             if held(program, lookup).is_none() {
                 cost.row_bytes += stored * width(numbers);
             }
@@ -98,6 +112,7 @@ impl Cost {
                 Origin::Model => {
                     cost.weights += entries;
                     cost.memory_bytes += 2 * entries;
+                    cost.on_gpu.columns += 2 * entries;
                     // The opening reads the model three times: two weights, and the rows.
                     cost.small_products += 4 * entries;
                 }
@@ -105,6 +120,7 @@ impl Cost {
                     // A layer of squares is whole while it is made.
                     let layer = if column.causal { size(&column.axes[1..]) } else { 0 };
                     cost.memory_bytes += (entries + layer) * width;
+                    cost.on_gpu.columns += entries * width;
                     cost.committed += entries;
                     cost.small_products += 5 * entries;
                     cost.additions += entries;
@@ -117,15 +133,7 @@ impl Cost {
             let shared = size(&shared_axes(product));
             cost.products += 6 * shared;
             cost.small_products += size(&product.left.axes);
-            let mut sides = vec![&product.left];
-            if let Some(right) = right(product) {
-                cost.small_products += size(&right.axes);
-                sides.push(right);
-            }
-            sides.truncate(operands(product));
-            let contracted = |side: &&&Operand| side.axes != shared_axes(product) || side.sum.terms.len() > 1;
-            cost.host_table_bytes =
-                cost.host_table_bytes.max(32 * shared * sides.iter().filter(contracted).count() as u64);
+            cost.small_products += right(product).map_or(0, |right| size(&right.axes));
             let of_layer = product.axes.iter().filter(|&&axis| program.axes[axis].name != "layer");
             largest = largest.max(size(&of_layer.copied().collect::<Vec<_>>()));
         }
@@ -133,23 +141,32 @@ impl Cost {
             let product = &program.products[*product];
             32 * size(&shared_axes(product)) * operands(product) as u64
         };
-        cost.table_bytes = waves(program).iter().map(|wave| wave.iter().map(tables).sum()).max().unwrap_or(0);
+        let on_gpu = |product: &ProductId| {
+            let product = &program.products[*product];
+            let sides = [Some(&product.left), right(product)].into_iter().flatten().take(operands(product));
+            let plain =
+                |side: &Operand| side.axes == shared_axes(product) && direct(program, &side.axes, &side.sum).is_some();
+            sides.map(|side| size(&shared_axes(product)) * if plain(side) { 16 } else { 32 }).sum::<u64>()
+        };
+        let most = |of: &dyn Fn(&ProductId) -> u64| waves(program).iter().map(|wave| wave.iter().map(of).sum()).max();
+        (cost.table_bytes, cost.on_gpu.tables) = (most(&tables).unwrap_or(0), most(&on_gpu).unwrap_or(0));
         cost.products += 12 * cost.leaves;
         let side = 1u64 << plan.chunk_log;
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
         cost.proof_bytes = proof_bytes(plan);
         cost.memory_bytes += 3 * 8 * largest + (1 << 28);
         cost.tree_bytes = tree_bytes(rows);
+        cost.on_gpu.leaves = rows;
         cost
     }
 
     /// Bytes without which there is no proof: of the host's memory, and of a GPU's where one proves.
     pub fn least_bytes(&self, gpu: bool) -> (u64, u64) {
-        let ([_, tree], tables) = (self.tree_bytes, self.table_bytes);
+        let [_, tree] = self.tree_bytes;
         if gpu {
-            (self.memory_bytes + self.row_bytes.max(self.host_table_bytes), tree.max(tables))
+            (self.memory_bytes + self.row_bytes, tree.max(self.on_gpu.tables))
         } else {
-            (self.memory_bytes + (self.row_bytes + tree).max(tables), 0)
+            (self.memory_bytes + (self.row_bytes + tree).max(self.table_bytes), 0)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::commit::setup::Generators;
 use crate::commit::store::Secret;
-use crate::commit::{Commitments, commit_chunk};
+use crate::commit::{Commitments, commit_chunks};
 use crate::infer::{self, Columns, InferError};
 use crate::prove::blinding::Blinding;
 use crate::prove::{Leaves, ProveError, Subject, Witness, chunks, pieces, prove};
@@ -95,11 +95,11 @@ pub fn commit<B: Backend>(
     let generators = Generators::new(plan.chunk_log);
     let bases = backend.prepare_bases(&generators.g1);
     let parts = chunks(&plan, &views);
-    let mut commitments = Commitments::default();
-    for (number, parts) in parts.iter().take(plan.model_chunks).enumerate() {
+    let of_model = parts.iter().take(plan.model_chunks).enumerate().map(|(number, parts)| {
         progress(number, plan.model_chunks);
-        commitments.chunks.push(commit_chunk(backend, &bases, &generators, &pieces(parts), blinding.scalar()));
-    }
+        (pieces(parts), blinding.scalar())
+    });
+    let commitments = Commitments { chunks: commit_chunks(backend, &bases, &generators, of_model) };
     card.commitments = commitments.chunks.iter().map(|chunk| groups::write_gt(&chunk.commitment)).collect();
     Ok(Secret { commitments, weights: digest(columns) })
 }
@@ -116,7 +116,10 @@ pub fn receipt<B: Backend>(
 ) -> Result<Vec<u8>, SessionError> {
     let plan = plan(card, statement)?;
     progress("inference");
+    let of_model: Vec<_> = columns.iter().map(|(_, values)| values.clone()).collect();
+    let _kept = backend.keep(&of_model);
     let trace = infer::trace_by(&infer::multiply_on(backend), &plan.program, columns)?;
+    let _kept_too = backend.keep(&trace.columns);
     let witness = Witness {
         columns: trace.columns.iter().map(|column| column.view()).collect(),
         leaves: trace.lookups.into_iter().map(Leaves::Rows).collect(),

@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use zkllm_kernels::device::keep::Keeper;
 use zkllm_kernels::device::{Argument, BLOCK, Device, Fault};
 
 unsafe extern "C" {
@@ -27,9 +28,9 @@ pub unsafe fn run(kernel: &CStr, threads: usize, arguments: *const *const c_void
 pub const IMAGE: &[u8] = b"kernels for no GPU\n";
 
 /// A device with so many bytes of memory.
-#[derive(Clone, Debug)]
 pub struct Shim {
     free: Arc<AtomicUsize>,
+    keeper: Keeper<Shim>,
 }
 
 impl Default for Shim {
@@ -41,7 +42,7 @@ impl Default for Shim {
 impl Shim {
     /// With a memory of so many bytes.
     pub fn with_bytes(bytes: usize) -> Shim {
-        Shim { free: Arc::new(AtomicUsize::new(bytes)) }
+        Shim { free: Arc::new(AtomicUsize::new(bytes)), keeper: Keeper::default() }
     }
 }
 
@@ -71,6 +72,10 @@ impl Device for Shim {
 
     fn name(&self) -> String {
         "kernels on the CPU, for tests".to_string()
+    }
+
+    fn keeper(&self) -> &Keeper<Shim> {
+        &self.keeper
     }
 
     fn free_bytes(&self) -> Result<usize, Fault> {

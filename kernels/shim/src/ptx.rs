@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memory::Heap;
 use program::{Function, Kind, Operation, Place, Program, Register, Space, Step};
+use zkllm_kernels::device::keep::Keeper;
 use zkllm_kernels::device::{Argument, BLOCK, Device, Fault};
 
 /// Where a thread's own memory begins.
@@ -24,6 +25,7 @@ const STEPS: u64 = 1 << 28;
 pub struct Ptx {
     program: Arc<Program>,
     heap: Arc<Mutex<Heap>>,
+    keeper: Keeper<Ptx>,
 }
 
 /// Memory of the device.
@@ -48,7 +50,7 @@ impl Ptx {
     /// # Errors
     /// What in it is not understood.
     pub fn new(module: &str) -> Result<Ptx, String> {
-        Ok(Ptx { program: Arc::new(Program::parse(module)?), heap: Arc::default() })
+        Ok(Ptx { program: Arc::new(Program::parse(module)?), heap: Arc::default(), keeper: Keeper::default() })
     }
 
     /// A device for the module in the file that `ZKLLM_PTX` names; `tools/cuda-check.sh` makes it.
@@ -62,7 +64,7 @@ impl Ptx {
 
     /// Another device with the same kernels.
     pub fn another(&self) -> Ptx {
-        Ptx { program: self.program.clone(), heap: Arc::default() }
+        Ptx { program: self.program.clone(), heap: Arc::default(), keeper: Keeper::default() }
     }
 }
 
@@ -71,6 +73,10 @@ impl Device for Ptx {
 
     fn name(&self) -> String {
         "PTX on the CPU, for tests".to_string()
+    }
+
+    fn keeper(&self) -> &Keeper<Ptx> {
+        &self.keeper
     }
 
     fn free_bytes(&self) -> Result<usize, Fault> {

@@ -9,7 +9,7 @@ use zkllm_cuda_shim::Shim;
 use zkllm_kernels::cuda::Cuda;
 use zkllm_kernels::device::{Device, Fault, OnDevice, catch};
 use zkllm_kernels::selftest::differences;
-use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Ints, Numerators, Piece, Rows};
+use zkllm_kernels::{Backend, Block, Cpu, Denominators, Dual, Integers, Ints, Numerators, Piece, Rows};
 
 fn elements(count: usize) -> Vec<Fr> {
     let mut x = Fr::from(3u64).inverse().unwrap();
@@ -38,9 +38,9 @@ fn what_does_not_fit_goes_in_portions() {
     let both = small(256 << 10);
     both.contract_left(&pieces, &elements(rows), columns);
     both.contract_right(&pieces, &elements(columns), rows);
-    both.contract(Ints::I64(&integers), 10, 5, &elements(400));
-    both.contract(Ints::I64(&integers), 1, 20, &elements(1000));
-    both.contract_field(&elements(2 * 9000), 2, 1, &elements(9000));
+    both.contract(Ints::I64(&integers).into(), 10, 5, &elements(400));
+    both.contract(Ints::I64(&integers).into(), 1, 20, &elements(1000));
+    both.contract(Ints::I64(&integers).into(), 2, 20, &elements(500));
     let points: Vec<G1Affine> = elements(columns).iter().map(|x| (G1Affine::generator() * x).into_affine()).collect();
     let vectors: Vec<&[G1Affine]> = points.chunks(100).collect();
     both.combine_rows(&vectors, &elements(5));
@@ -58,6 +58,36 @@ fn what_does_not_fit_goes_in_portions() {
     let bases = both.prepare_bases(&points[..32]);
     let pieces: Vec<Piece> = pieces.iter().map(|piece| Piece { values: piece.values.slice(0..32), ..*piece }).collect();
     both.commit_rows(&bases, rows, &pieces);
+}
+
+#[test]
+fn columns_are_kept_where_there_is_room() {
+    let cuda = OnDevice::on(Shim::with_bytes(2 << 20));
+    let column = |bytes: usize| Arc::new(Integers::U8((0..bytes).map(|at| at as u8).collect()));
+    let columns = [column(200 << 10), column(200 << 10), column(500 << 10)];
+    let (free, kept) = (|| cuda.device().free_bytes().unwrap(), cuda.keep(&columns));
+    let sum = |column: &Integers| {
+        let part = column.view().slice(1..4001);
+        assert_eq!(
+            cuda.values(&cuda.contract(part.into(), 1, 1, &elements(4000))),
+            Cpu.contract(part.into(), 1, 1, &elements(4000))
+        );
+    };
+    sum(&columns[0]);
+    assert_eq!(free(), (2 << 20) - (200 << 10), "it is copied whole, once");
+    sum(&columns[0]);
+    columns.iter().for_each(|column| sum(column));
+    assert_eq!(free(), (2 << 20) - (400 << 10), "so is the second; there is no room for the third");
+    // What needs the memory has it.
+    let table = cuda.table(elements(55_000));
+    assert_eq!(free(), (2 << 20) - 32 * 55_000);
+    sum(&columns[1]);
+    drop(table);
+    sum(&columns[1]);
+    drop(kept);
+    assert_eq!(free(), 2 << 20, "nothing is left");
+    sum(&columns[1]);
+    assert_eq!(free(), 2 << 20, "and nothing is kept any more");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::limbs::{LIMBS, Planes, TILE, axpy, dot, gather, limbs_of};
 use super::wide::Wide;
-use crate::{Ints, Piece};
+use crate::{Ints, Piece, Tensor};
 
 /// Weights whose limbs one task holds.
 const BLOCK: usize = 4096;
@@ -18,9 +18,11 @@ const ROWS: usize = 16;
 const FEW: usize = 6;
 /// Values one task takes, about.
 const TASK: usize = 1 << 17;
+/// Entries of squares that are made whole at once, about.
+const WHOLE: usize = 1 << 26;
 
 /// `values = sum_d planes[d] 2^(16 d)`, only the planes that are not 0, each with its exponent `16 d`.
-fn planes(values: Ints) -> Vec<(u32, Vec<i16>)> {
+pub fn planes(values: Ints) -> Vec<(u32, Vec<i16>)> {
     fn split<T: Copy + Sync>(values: &[T], digit: impl Fn(T, u32, i128) -> (i16, bool) + Sync) -> Vec<(u32, Vec<i16>)> {
         let (mut planes, mut rounding) = (Vec::new(), 0);
         for shift in (0..).step_by(16) {
@@ -51,18 +53,34 @@ fn planes(values: Ints) -> Vec<(u32, Vec<i16>)> {
     }
 }
 
-fn power_of_two(exponent: u32) -> Fr {
+/// `2^exponent`.
+pub fn power_of_two(exponent: u32) -> Fr {
     Fr::from(1u128 << exponent)
 }
 
 /// See [`crate::Backend::contract`].
-pub fn contract(x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-    assert_eq!(x.len(), outer * weights.len() * inner, "x has shape outer x middle x inner");
+pub fn contract(x: Tensor, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
+    let block = weights.len() * inner;
+    assert_eq!(x.len(), outer * block, "x has shape outer x middle x inner");
+    if let Some(x) = x.plain() {
+        return contract_ints(x, outer, inner, weights);
+    }
+    // Some squares at a time.
+    let group = (WHOLE / block.max(1)).max(1);
+    let part = |first: usize| {
+        let end = outer.min(first + group);
+        let whole = x.slice(first * block..end * block).whole();
+        contract_ints(whole.view(), end - first, inner, weights)
+    };
+    (0..outer).step_by(group).flat_map(part).collect()
+}
+
+fn contract_ints(x: Ints, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
     let Ints::I16(x) = x else {
         let mut out = vec![Fr::zero(); outer * inner];
         for (shift, plane) in planes(x) {
             let scale = power_of_two(shift);
-            let part = contract(Ints::I16(&plane), outer, inner, weights);
+            let part = contract_ints(Ints::I16(&plane), outer, inner, weights);
             out.par_iter_mut().zip(part).for_each(|(out, part)| *out += scale * part);
         }
         return out;
@@ -144,7 +162,7 @@ fn fill(out: &mut [Fr], rows: &[&[i16]], limbs: &[[i64; LIMBS]], column: usize) 
     }
 }
 
-/// See [`crate::Backend::contract_field`].
+/// The same for field elements.
 pub fn contract_field(x: &[Fr], outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
     let middle = weights.len();
     assert_eq!(x.len(), outer * middle * inner, "x has shape outer x middle x inner");

@@ -11,7 +11,7 @@ use super::layer::Part;
 use super::runs::merge_run;
 use crate::field::zeros;
 use crate::layer::{self, Fraction, Late, Layer, Singles};
-use crate::leaves::Stored;
+use crate::leaves::{Size, Stored};
 use crate::{Block, Denominators, FractionTree, Numerators};
 
 /// The fractions of one block at one level.
@@ -213,7 +213,7 @@ impl Tree {
     pub fn build(n: usize, blocks: Vec<Block>, bytes: usize) -> Tree {
         assert!(n < 64, "addresses are 64 bits");
         blocks.iter().for_each(|block| block.check(n));
-        let stored = Stored::within(bytes, &blocks);
+        let stored = Stored::within(bytes as u64, Size::of(&blocks).leaves);
         let (late, blocks) = stored.split(blocks);
         let late: Vec<Dense> = late.into_iter().map(Dense::leaves).collect();
         let mut levels = vec![Level::leaves(blocks)];

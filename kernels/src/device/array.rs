@@ -8,7 +8,7 @@ use ark_ec::AffineRepr;
 use ark_ff::{BigInt, Zero};
 use rayon::prelude::*;
 
-use super::machine::{Argument, Device, raise};
+use super::machine::{Argument, Device, Fault, raise};
 
 /// Types whose bytes mean the same on the device.
 ///
@@ -130,7 +130,12 @@ pub struct Array<D: Device, T> {
 impl<D: Device, T: Plain> Array<D, T> {
     /// Of any contents, to be written by a kernel.
     pub fn new(device: &D, length: usize) -> Self {
-        let memory = device.allocate((length * size_of::<T>()).max(1)).unwrap_or_else(raise);
+        let allocate = || device.allocate((length * size_of::<T>()).max(1));
+        let memory = match allocate() {
+            Err(Fault::OutOfMemory { .. }) if device.keeper().release() => allocate(),
+            outcome => outcome,
+        };
+        let memory = memory.unwrap_or_else(raise);
         Array { memory, length, of: PhantomData }
     }
 

@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::array::{Array, Plain, launch};
+use super::Argument;
+use super::array::{Array, Plain, bytes_of, launch};
+use super::keep::Copied;
 use super::machine::{BLOCK, Device};
 use super::runs::room;
 use crate::integer::{Overflow, Rows, shape};
@@ -61,14 +63,32 @@ fn in_portions<D: Device, T: Plain + Default>(
     result
 }
 
+/// Rows on the device.
+enum Padded<D: Device, T> {
+    Kept(Copied<D>),
+    Own(Array<D, T>),
+}
+
+impl<D: Device, T: Plain> From<&Padded<D, T>> for Argument {
+    fn from(rows: &Padded<D, T>) -> Argument {
+        match rows {
+            Padded::Kept(copied) => Argument::Word(copied.address()),
+            Padded::Own(array) => array.into(),
+        }
+    }
+}
+
 /// Rows of `depth` integers on the device, zeroes after each up to whole quads.
-fn padded<D: Device, T: Plain + Default>(device: &D, rows: &[T], depth: usize) -> Array<D, T> {
+fn padded<D: Device, T: Plain + Default>(device: &D, rows: &[T], depth: usize) -> Padded<D, T> {
     let full = depth.next_multiple_of(TILE);
     if full == depth {
-        return Array::of(device, rows);
+        let copied = Copied::of(device, bytes_of(rows));
+        if copied.address().is_multiple_of((TILE * size_of::<T>()) as u64) {
+            return Padded::Kept(copied);
+        }
     }
     let entry = |at: usize| if at % full < depth { rows[at / full * depth + at % full] } else { T::default() };
-    Array::filled(device, rows.len() / depth * full, |start, part| {
+    Padded::Own(Array::filled(device, rows.len() / depth * full, |start, part| {
         part.iter_mut().zip(start..).for_each(|(to, at)| *to = entry(at));
-    })
+    }))
 }

@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use ark_bls12_381::Fr;
 
+use super::keep::Keeper;
+
 /// Why a device cannot be used, or cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -91,13 +93,15 @@ pub const BLOCK: usize = 128;
 pub const PORTION: usize = 192 << 16;
 
 /// A machine that holds memory and runs kernels, in the order they are asked for.
-pub trait Device: Send + Sync + 'static {
+pub trait Device: Send + Sync + Sized + 'static {
     /// Freed when dropped, after what was launched before.
     type Memory: Send + Sync;
 
     /// What it calls itself.
     fn name(&self) -> String;
-    /// Bytes that could be allocated.
+    /// The columns of the host that it is told of.
+    fn keeper(&self) -> &Keeper<Self>;
+    /// Bytes that could be allocated, if copies of columns stay.
     fn free_bytes(&self) -> Result<usize, Fault>;
     /// Memory of any contents, aligned to 16 bytes.
     fn allocate(&self, bytes: usize) -> Result<Self::Memory, Fault>;

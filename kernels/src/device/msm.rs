@@ -102,25 +102,16 @@ fn extremes(pieces: &[Piece]) -> (i64, i64) {
 
 /// See [`crate::Backend::commit_rows`].
 pub fn commit_rows<D: Device>(device: &D, bases: &Bases<D>, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
+    let tables = bases.tables(device, digits(extremes(pieces), bases.width));
+    let addresses = Array::of(device, &tables.iter().map(|table| table.address()).collect::<Vec<_>>());
     let (pieces, portions) = portions(device, pieces);
     let mut parts = Vec::new();
     for portion in portions {
-        let pieces = &pieces[portion];
-        let tables = bases.tables(device, digits(extremes(pieces), bases.width));
-        let addresses: Vec<u64> = tables.iter().map(|table| table.address()).collect();
-        let addresses = Array::of(device, &addresses);
-        let runs = Runs::new(device, pieces, rows, bases.points.length());
+        let runs = Runs::new(device, &pieces[portion], rows, bases.points.length());
         let out = Array::<D, Point>::new(device, runs.units());
-        let [list, count, values] = runs.arguments();
-        let arguments = [
-            (&out).into(),
-            list,
-            count,
-            values,
-            (&addresses).into(),
-            (bases.width as usize).into(),
-            runs.units().into(),
-        ];
+        let [list, count] = runs.arguments();
+        let width = bases.width as usize;
+        let arguments = [(&out).into(), list, count, (&addresses).into(), width.into(), runs.units().into()];
         // SAFETY: runs lie in the values and in columns that have bases; there is a table for every digit that occurs.
         unsafe { launch(device, "commit_rows", runs.units(), &arguments) };
         let (numbers, counts) = runs.rows();

@@ -5,37 +5,45 @@ use std::sync::Arc;
 use ark_bls12_381::Fr;
 use ark_ff::Zero;
 
+use super::Argument;
 use super::array::{Array, launch};
 use super::machine::Device;
-use super::runs::elements;
+use super::runs::Packed;
+use super::tables::{Loaded, of_field};
 use super::walk::{Walk, pad_rows, sum_round};
 use crate::cpu::axes::Axes;
 use crate::{Factor, ProductSumcheck, Sumcheck};
 
 /// `rows` rows of `length` entries folded to half the length.
-fn fold<D: Device>(device: &D, entries: &Array<D, Fr>, (rows, length): (usize, usize), r: Fr) -> Array<D, Fr> {
+fn fold<D: Device>(device: &D, entries: [Argument; 3], (rows, length): (usize, usize), r: Fr) -> Array<D, Fr> {
     let out = Array::new(device, rows * length.div_ceil(2));
-    let arguments = [(&out).into(), entries.into(), rows.into(), length.into(), r.into()];
+    let arguments = [&[(&out).into()], &entries[..], &[rows.into(), length.into(), r.into()]].concat();
     // SAFETY: `rows x length` entries to `rows x half`.
     unsafe { launch(device, "product_fold", out.length(), &arguments) };
     out
 }
 
-/// `sum_x w(x) a(x) b(x)` over compact tensors.
+/// `sum_x w(x) a(x) b(x)` over compact tensors. Integers stay so until a variable is bound.
 pub struct Product<D: Device> {
     device: Arc<D>,
     walk: Walk<D>,
-    a: Array<D, Fr>,
+    a: Loaded<D>,
     /// `None`: the same as `a`.
-    b: Option<Array<D, Fr>>,
+    b: Option<Loaded<D>>,
 }
 
 impl<D: Device> Product<D> {
     /// See [`crate::Backend::product`].
-    pub fn new(device: Arc<D>, axes: Axes, a: Factor, b: Option<Factor>) -> Self {
-        let shaped = |values: &Factor| values.len() == axes.size();
-        assert!(shaped(&a) && b.as_ref().is_none_or(shaped), "a tensor has its shape");
-        let (a, b) = (elements(&*device, a), b.map(|b| elements(&*device, b)));
+    pub fn new(device: Arc<D>, axes: Axes, a: Factor<Array<D, Fr>>, b: Option<Factor<Array<D, Fr>>>) -> Self {
+        let entries = |factor: Factor<Array<D, Fr>>| {
+            let (length, entries) = match factor {
+                Factor::Ints(ints) => (ints.len(), Loaded::Ints(Packed::of(&*device, ints))),
+                Factor::Table(values) => (values.length(), Loaded::Field(values)),
+            };
+            assert_eq!(length, axes.size(), "a tensor has its shape");
+            entries
+        };
+        let (a, b) = (entries(a), b.map(entries));
         let mut product = Product { device, walk: Walk::new(axes), a, b };
         product.fill_short_rows();
         product
@@ -44,20 +52,28 @@ impl<D: Device> Product<D> {
     fn fill_short_rows(&mut self) {
         let (device, a, b) = (&*self.device, &mut self.a, &mut self.b);
         self.walk.fill_short_rows(|length, full| {
-            for values in std::iter::once(&mut *a).chain(&mut *b) {
+            for entries in std::iter::once(&mut *a).chain(&mut *b) {
+                let values = entries.to_field(device);
                 *values = pad_rows(device, values, &[Fr::zero()], (length, full));
             }
         });
     }
 
+    /// Both factors, as the kernels are told of them.
+    fn arguments(&self) -> [Argument; 6] {
+        let (a, b) = (self.a.arguments(), self.b.as_ref().unwrap_or(&self.a).arguments());
+        [a[0], a[1], a[2], b[0], b[1], b[2]]
+    }
+
     /// The first entries.
-    fn ends(&self) -> (Fr, Fr) {
-        let first = |values: &Array<D, Fr>| match values.length() {
-            0 => Fr::zero(),
-            _ => values.read(&self.device, 0, 1)[0],
+    fn ends(&mut self) -> (Fr, Fr) {
+        let device = &*self.device;
+        let first = |entries: &mut Loaded<D>| match entries.to_field(device) {
+            values if values.length() == 0 => Fr::zero(),
+            values => values.read(device, 0, 1)[0],
         };
-        let a = first(&self.a);
-        (a, self.b.as_ref().map_or(a, first))
+        let a = first(&mut self.a);
+        (a, self.b.as_mut().map_or(a, first))
     }
 }
 
@@ -67,7 +83,7 @@ impl<D: Device> ProductSumcheck for Product<D> {
             let (a, b) = self.ends();
             return a * b;
         }
-        let arguments = [(&self.a).into(), self.b.as_ref().unwrap_or(&self.a).into()];
+        let arguments = self.arguments();
         let sums = self.walk.sum_round(&self.device, "product_value", &arguments);
         self.walk.axes.value_of_pairs(sums)
     }
@@ -77,20 +93,20 @@ impl<D: Device> Sumcheck for Product<D> {
     type End = (Fr, Fr);
 
     fn round(&mut self) -> (Fr, Fr) {
-        let arguments = [(&self.a).into(), self.b.as_ref().unwrap_or(&self.a).into()];
+        let arguments = self.arguments();
         let [difference, c2] = self.walk.sum_round(&self.device, "product_round", &arguments);
         (difference - c2, c2)
     }
 
     fn bind(&mut self, r: Fr) {
         let shape = self.walk.shape();
-        self.a = fold(&*self.device, &self.a, shape, r);
-        self.b = self.b.take().map(|b| fold(&*self.device, &b, shape, r));
+        let fold = |entries: &Loaded<D>| Loaded::Field(fold(&*self.device, entries.arguments(), shape, r));
+        (self.a, self.b) = (fold(&self.a), self.b.as_ref().map(fold));
         self.walk.axes.fold();
         self.fill_short_rows();
     }
 
-    fn finish(self) -> (Fr, Fr) {
+    fn finish(mut self) -> (Fr, Fr) {
         assert!(self.walk.axes.variables() == 0, "variables left");
         self.ends()
     }
@@ -125,15 +141,15 @@ impl<D: Device> Sumcheck for Pairs<D> {
     type End = Vec<(Fr, Fr)>;
 
     fn round(&mut self) -> (Fr, Fr) {
-        let arguments = [(&self.a).into(), (&self.b).into()];
+        let arguments = [of_field(&self.a), of_field(&self.b)].concat();
         let [difference, c2] = sum_round(&*self.device, ("product_round", &arguments), [None; 3], self.shape());
         (difference - c2, c2)
     }
 
     fn bind(&mut self, r: Fr) {
         let shape = self.shape();
-        self.a = fold(&*self.device, &self.a, shape, r);
-        self.b = fold(&*self.device, &self.b, shape, r);
+        self.a = fold(&*self.device, of_field(&self.a), shape, r);
+        self.b = fold(&*self.device, of_field(&self.b), shape, r);
         self.log_length -= 1;
     }
 

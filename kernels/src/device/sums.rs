@@ -3,6 +3,7 @@
 use ark_bls12_381::Fr;
 use ark_ff::Zero;
 
+use super::Argument;
 use super::array::{Array, Plain, Point, launch};
 use super::machine::Device;
 
@@ -24,6 +25,18 @@ impl Summed for Point {
     const KERNEL: &'static str = "sum_runs_points";
 }
 
+/// Adds the rows of `width` values of groups of `count`, in runs, to `out`.
+fn sum_runs<D: Device>(
+    device: &D,
+    values: &Array<D, Fr>,
+    (groups, count, width): (usize, usize, usize),
+    out: Argument,
+) {
+    let arguments = [out, values.into(), groups.into(), count.into(), FAN.into(), width.into()];
+    // SAFETY: `values` holds `groups * count * width` values, and `out` has room for a row for each run.
+    unsafe { launch(device, "sum_groups", groups * count.div_ceil(FAN) * width, &arguments) };
+}
+
 /// The sums of `groups` groups of `count` rows of `width` values.
 pub fn sum_groups<D: Device>(
     device: &D,
@@ -33,12 +46,9 @@ pub fn sum_groups<D: Device>(
     width: usize,
 ) -> Vec<Fr> {
     while count > 1 && groups * count * width > FEW {
-        let runs = count.div_ceil(FAN);
-        let sums = Array::new(device, groups * runs * width);
-        let arguments = [(&sums).into(), (&values).into(), groups.into(), count.into(), FAN.into(), width.into()];
-        // SAFETY: `values` holds `groups * count * width` values, `sums` one for each run.
-        unsafe { launch(device, "sum_groups", sums.length(), &arguments) };
-        (values, count) = (sums, runs);
+        let sums = Array::new(device, groups * count.div_ceil(FAN) * width);
+        sum_runs(device, &values, (groups, count, width), sums.at(0));
+        (values, count) = (sums, count.div_ceil(FAN));
     }
     let values = values.read(device, 0, groups * count * width);
     if count == 1 {
@@ -49,6 +59,23 @@ pub fn sum_groups<D: Device>(
         sums[at / (count * width) * width + at % width] += value;
     }
     sums
+}
+
+/// The same, to `out` on the device, which has room for `groups * width` values; `count` is not 0.
+pub fn sum_groups_to<D: Device>(
+    device: &D,
+    mut values: Array<D, Fr>,
+    groups: usize,
+    mut count: usize,
+    width: usize,
+    out: Argument,
+) {
+    while count > FAN {
+        let sums = Array::new(device, groups * count.div_ceil(FAN) * width);
+        sum_runs(device, &values, (groups, count, width), sums.at(0));
+        (values, count) = (sums, count.div_ceil(FAN));
+    }
+    sum_runs(device, &values, (groups, count, width), out);
 }
 
 /// The sums of groups of `counts` rows of `width` values, on the device.

@@ -13,7 +13,7 @@ use super::runs::Packed;
 use super::walk::{Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
 use crate::layer::{self, Fraction, Late, Layer, Quad, Singles, padding, quad};
-use crate::leaves::Stored;
+use crate::leaves::{Size, Stored};
 use crate::{Block, Denominators, FractionTree, Numbers, Numerators};
 
 /// Rows of a square of numbers at most: 32 bits hold the places of a square and of a part of the leaves together.
@@ -53,11 +53,12 @@ impl<D: Device> Fractions<D> {
                 let plus = u32::try_from(numbers.plus()).expect("numbers begin between 0 and 2^32");
                 arguments.extend(packed.arguments());
                 arguments.push(Argument::Word(plus.into()));
-                if numbers.shape()[0] > SIDE {
+                let shape = numbers.tensor().shape();
+                if shape[0] > SIDE {
                     let why = format!("squares of more than {SIDE} rows; take fewer tokens");
                     raise::<()>(Fault::Failed { what: "the lookup tree".to_string(), why });
                 }
-                arguments.extend(numbers.shape().map(Argument::from));
+                arguments.extend(shape.map(Argument::from));
             }
         }
         arguments.push(length.into());
@@ -97,7 +98,7 @@ impl<D: Device> Dense<D> {
             Denominators::Rows { rows, table } => {
                 let mut tables = copies.tables.lock().unwrap_or_else(PoisonError::into_inner);
                 let q = tables.entry(Arc::as_ptr(table)).or_insert_with(|| Arc::new(Array::of(device, table)));
-                let copy = || Arc::new(Packed::of(device, rows.stored()));
+                let copy = || Arc::new(Packed::of(device, rows.tensor().stored()));
                 let packed = match number.and_then(|number| copies.rows.get(number)) {
                     Some(kept) => kept.get_or_init(copy).clone(),
                     None => copy(),
@@ -211,10 +212,7 @@ impl<D: Device> Tree<D> {
     pub fn build(device: Arc<D>, n: usize, blocks: Vec<Block>, bytes: usize) -> Self {
         assert!(n < 64, "addresses are 64 bits");
         blocks.iter().for_each(|block| block.check(n));
-        // The numbers of rows stay on the device if they take no more than half.
-        let rows = blocks.iter().map(Block::row_bytes).sum::<usize>();
-        let keep = rows <= bytes / 2;
-        let stored = Stored::within(if keep { bytes - rows } else { bytes }, &blocks);
+        let (stored, keep) = Stored::on_device(bytes as u64, Size::of(&blocks));
         let (parts, blocks) = stored.split(blocks);
         let rows = (0..if keep { parts.len() } else { 0 }).map(|_| OnceLock::new()).collect();
         let late = Leaves { parts, copies: Copies { tables: Mutex::default(), rows } };

@@ -11,10 +11,10 @@ macro_rules! files {
 
 /// The files of `kernels/wgsl/`, by name.
 const FILES: &[(&str, &str)] = files!(
-    "combine_rows" "combine_slices" "commit_rows" "contract" "contract_field" "contract_i16" "contract_i32"
-    "contract_i64" "contract_ints" "contract_left" "contract_right" "contract_u16" "contract_u8" "curve" "field" "histogram" "ints" "leaf_fold"
-    "leaf_round" "level" "level_above" "machine" "multiply_bases" "multiply_i16" "multiply_i32" "multiply_ints"
-    "node_fold" "node_round" "outer_product" "packed" "pad_rows" "product_fold" "product_round" "product_value" "quads" "quads_below"
+    "combine_rows" "combine_slices" "commit_rows" "contract" "contract_field" "contract_ints" "contract_left"
+    "contract_right" "curve" "entries" "field" "gather_add" "histogram" "ints" "leaf_fold" "leaf_round" "level"
+    "level_above" "machine" "multiply_bases" "multiply_i16" "multiply_i32" "multiply_ints" "multiply_table" "node_fold"
+    "node_round" "outer_product" "packed" "pad_rows" "places" "product_fold" "product_round" "product_value" "quads" "quads_below"
     "quads_fold" "quads_stored" "round" "runs" "sum_groups" "sum_runs_field" "sum_runs_points" "test_fq" "test_fr"
     "test_points" "tick" "wide_16" "wide_64"
 );

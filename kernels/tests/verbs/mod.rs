@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, Zero};
 use zkllm_kernels::{
-    Backend, Block, Denominators, Factor, Fr, FractionTree, G1Affine, Integers, Ints, Numbers, Numerators, Overflow,
-    Piece, ProductSumcheck, Rows, Sumcheck,
+    Addend, Backend, Block, Denominators, Entries, Factor, Fr, FractionTree, G1Affine, Integers, Ints, Numbers,
+    Numerators, Overflow, Piece, ProductSumcheck, Rows, Scan, Sumcheck, Tensor,
 };
 
 use super::checked;
@@ -153,12 +153,76 @@ fn contractions_agree() {
         let size = outer * middle * inner;
         let (a, b, c, d) = (source.i16s(size), source.i32s(size), source.i64s(size), source.frs(size));
         let (e, f) = (source.u16s(size), source.u8s(size));
-        checked().contract(Ints::U8(&f), outer, inner, &weights);
-        checked().contract(Ints::I16(&a), outer, inner, &weights);
-        checked().contract(Ints::U16(&e), outer, inner, &weights);
-        checked().contract(Ints::I32(&b), outer, inner, &weights);
-        checked().contract(Ints::I64(&c), outer, inner, &weights);
-        checked().contract_field(&d, outer, inner, &weights);
+        for x in [Ints::U8(&f), Ints::I16(&a), Ints::U16(&e), Ints::I32(&b), Ints::I64(&c)] {
+            checked().contract(x.into(), outer, inner, &weights);
+        }
+        checked().contract(Entries::Table(&checked().table(d)), outer, inner, &weights);
+    }
+}
+
+#[test]
+fn contractions_of_squares_agree() {
+    let mut source = Source(12);
+    for (side, squares) in [(1, 1), (2, 3), (5, 2), (33, 2), (7, 40)] {
+        let values = source.i16s(squares * side * (side + 1) / 2);
+        let all = Tensor::squares(Ints::I16(&values), side);
+        let places = all.len();
+        for (start, end) in [(0, places), (side / 2, places - side / 3), (places / 3, places / 2), (places, places)] {
+            let part = all.slice(start..end);
+            for (middle, inner) in
+                [(1, 1), (1, part.len().max(1)), (part.len().max(1), 1), (side, 1), (2, side), (1, 3)]
+            {
+                let outer = part.len() / (middle * inner);
+                let part = part.slice(0..outer * middle * inner);
+                checked().contract(Entries::Ints(part), outer, inner, &source.frs(middle));
+            }
+        }
+    }
+}
+
+#[test]
+fn gathered_tables_agree() {
+    let mut source = Source(13);
+    assert!(checked().values(&checked().gather(&[3, 0], &[])).is_empty());
+    assert_eq!(checked().values(&checked().gather(&[], &[])), [Fr::zero()]);
+    for lengths in
+        [&[] as &[usize], &[1], &[5], &[130], &[3, 4], &[2, 1, 3], &[3, 5, 2, 7], &[2, 40, 33], &[0, 3], &[3, 0]]
+    {
+        let size = 200;
+        let (table, short, long) = (checked().table(source.frs(size)), source.i16s(size), source.i64s(size));
+        let sources = [Entries::Table(&table), Ints::I16(&short).into(), Ints::I64(&long).into()];
+        for scanned in (0..lengths.len()).map(Some).chain([None]) {
+            let addends: Vec<_> = sources
+                .iter()
+                .map(|from| {
+                    let most = size / lengths.len().max(1);
+                    let steps =
+                        lengths.iter().map(|length| (0..*length).map(|_| source.below(most)).collect()).collect();
+                    let scan = scanned.map(|axis| Scan {
+                        axis,
+                        weights: source.frs(lengths[axis]),
+                        before: source.below(2) == 0,
+                    });
+                    Addend { coefficient: source.fr(), source: *from, steps, scan }
+                })
+                .collect();
+            checked().gather(lengths, &addends);
+        }
+    }
+}
+
+#[test]
+fn products_of_tables_and_integers_agree() {
+    let mut source = Source(14);
+    for (batches, rows, columns, depth) in
+        [(1, 1, 1, 1), (0, 0, 0, 1), (3, 5, 7, 9), (2, 0, 3, 4), (2, 3, 0, 4), (40, 3, 2, 33), (1, 65, 33, 64)]
+    {
+        let y = checked().table(source.frs(batches * columns * depth));
+        let count = batches * rows * depth;
+        let (a, b, c) = (source.u8s(count), source.i16s(count), source.i64s(count));
+        for x in [Ints::U8(&a), Ints::I16(&b), Ints::I64(&c)] {
+            checked().multiply_table(x, &y, &source.frs(batches), depth);
+        }
     }
 }
 
@@ -167,9 +231,11 @@ fn a_long_contraction_of_extremes_does_not_wrap() {
     let middle = (1 << 17) + 3;
     let weights = vec![-Fr::one(); middle];
     for (inner, x) in [(1, i16::MIN), (1, i16::MAX), (9, i16::MIN)] {
-        let out = checked().contract(Ints::I16(&vec![x; middle * inner]), 1, inner, &weights);
+        let x16 = vec![x; middle * inner];
+        let out = checked().values(&checked().contract(Ints::I16(&x16).into(), 1, inner, &weights));
         assert_eq!(out, vec![-Fr::from(x) * Fr::from(middle as u64); inner]);
-        let out = checked().contract(Ints::I64(&vec![i64::MIN; middle * inner]), 1, inner, &weights);
+        let least = vec![i64::MIN; middle * inner];
+        let out = checked().values(&checked().contract(Ints::I64(&least).into(), 1, inner, &weights));
         assert_eq!(out, vec![-Fr::from(i64::MIN) * Fr::from(middle as u64); inner]);
     }
 }
@@ -208,6 +274,56 @@ fn contractions_of_pieces_agree() {
         assert_eq!(checked().contract_left(&[], &left, columns), vec![Fr::zero(); columns]);
         assert_eq!(checked().contract_right(&[], &source.frs(columns), rows), vec![Fr::zero(); rows]);
     }
+}
+
+/// A copy on a device is of the whole column, whatever part of it is asked for first, and wherever that begins.
+#[test]
+fn kept_columns_are_read_where_they_are() {
+    let mut source = Source(15);
+    let (points, field) = (source.points(40), source.frs(300));
+    let bases = checked().prepare_bases(&points);
+    let shared = |integers| Arc::new(integers);
+    let columns = [
+        shared(Integers::U8(source.u8s(700))),
+        shared(Integers::I16(source.i16s(700))),
+        shared(Integers::U16(source.u16s(700))),
+        shared(Integers::I32(source.i32s(700))),
+        shared(Integers::I64(source.i64s(700))),
+    ];
+    let kept = checked().keep(&columns);
+    let _again = checked().keep(&columns[..2]);
+    for first in [3, 0, 8, 37] {
+        let mut pieces = Vec::new();
+        for (row, column) in columns.iter().enumerate() {
+            let part = |length: usize| column.view().slice(first..first + length);
+            checked().contract(part(5 * 60).into(), 5, 6, &field[..10]);
+            let steps = vec![vec![5, 0, 9], (0..20).collect()];
+            checked().gather(&[3, 20], &[Addend { coefficient: field[0], source: part(40).into(), steps, scan: None }]);
+            checked().multiply_table(part(42), &checked().table(field[..70].to_vec()), &field[..2], 7);
+            run(checked().product(&[5, 6], &[3, 3], Factor::Ints(part(30)), None, vec![None; 2]), 6, &mut source);
+            pieces.push(Piece { row: 2 * row, column: first % 9, values: part(31) });
+            pieces.push(Piece { row: 2 * row + 1, column: 3, values: column.view().slice(row..row + 20) });
+        }
+        let own = source.i16s(40);
+        pieces.push(Piece { row: 1, column: 23, values: Ints::I16(&own[..17]) });
+        checked().commit_rows(&bases, 10, &pieces);
+        checked().contract_left(&pieces, &field[..10], 40);
+        checked().contract_right(&pieces, &field[..40], 10);
+        let Ints::I16(right) = columns[1].view() else { unreachable!("16 bits") };
+        let left: Vec<i32> = right[..60].iter().map(|x| i32::from(*x)).collect();
+        for depth in [4, 12, 5] {
+            checked().multiply(&left[..60], Rows::I16(&right[first..first + 60]), depth).expect("no overflow");
+        }
+    }
+    // Numbers of rows are columns too.
+    let numbers: Arc<Integers> = shared(Integers::U16((0..1200).map(|at| at % 300).collect()));
+    let kept_rows = checked().keep(&[numbers.clone()]);
+    let rows = Numbers::new(numbers, 0).slice(3..1103);
+    let denominators = Denominators::Rows { rows, table: Arc::new(field) };
+    let block =
+        Block { offset: 0, lengths: vec![11, 100], bits: vec![4, 7], numerators: Numerators::One, denominators };
+    whole_tree(&checked(), 11, vec![block], &mut source);
+    drop((kept, kept_rows));
 }
 
 #[test]
@@ -361,9 +477,16 @@ fn products_agree() {
                 bits.iter().enumerate().map(|(k, bits)| (mask >> k & 1 == 1).then(|| source.frs(*bits))).collect();
             let (a, b) = (source.frs(size), source.frs(size));
             let (c, d, e) = (source.u8s(size), source.i32s(size), source.u16s(size));
-            let (a, b) = (Factor::Field(a), Factor::Field(b));
-            let [c, d, e] = [Ints::U8(&c), Ints::I32(&d), Ints::U16(&e)].map(Factor::Ints);
-            for (a, b) in [(a.clone(), Some(b)), (a, None), (c, Some(d)), (e, None)] {
+            let table = |values: &Vec<Fr>| Factor::Table(checked().table(values.clone()));
+            let [c, d, e] = [Ints::U8(&c), Ints::I32(&d), Ints::U16(&e)];
+            let factors = [
+                (table(&a), Some(table(&b))),
+                (table(&a), None),
+                (Factor::Ints(c), Some(Factor::Ints(d))),
+                (Factor::Ints(e), None),
+                (Factor::Ints(d), Some(table(&b))),
+            ];
+            for (a, b) in factors {
                 let mut product = checked().product(&lengths, &bits, a, b, eq.clone());
                 product.value();
                 run(product, variables, &mut source);

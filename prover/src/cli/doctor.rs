@@ -101,7 +101,14 @@ fn speeds<B: Backend>(backend: &B, ceilings: Option<Ceilings>) {
         });
     let short: Vec<i16> = (0..1 << 22).map(|at: i64| (at * 104_729 % 32_768 - 16_384) as i16).collect();
     let contracted = short.len() as f64
-        / seconds(|| _ = std::hint::black_box(backend.contract(Ints::I16(&short), 1, 1 << 10, &field[..1 << 12])));
+        / seconds(|| {
+            _ = std::hint::black_box(backend.values(&backend.contract(
+                Ints::I16(&short).into(),
+                1,
+                1 << 10,
+                &field[..1 << 12],
+            )))
+        });
     let bases = backend.prepare_bases(&Generators::new(10).g1);
     let row = [Piece { row: 0, column: 0, values: Ints::I16(&short[..1 << 10]) }];
     let one_row = seconds(|| _ = std::hint::black_box(backend.commit_rows(&bases, 1, &row)));

@@ -3,12 +3,13 @@
 use super::backend::{Options, with_backend};
 use super::commit::Settings;
 use super::{MAX_BYTES, hex, random, read_card, shapes};
-use crate::cost::{self, Cost as Costs};
+use crate::cost::{self, Cost as Costs, OnGpu};
 use crate::quantise::uncalibrated;
 use crate::{files, session};
 use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
+use zkllm_kernels::leaves::{Size, Stored};
 use zkllm_verifier::card::Card;
 use zkllm_verifier::channel::{Ask, Sumcheck};
 use zkllm_verifier::einsum::ProductClaim;
@@ -186,6 +187,31 @@ pub struct Cost {
     /// How many of them are the answer.
     #[arg(long, default_value_t = 16)]
     outputs: usize,
+    /// Plan for a GPU with so much free memory, whether there is one or not.
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u64).range(1..1 << 20))]
+    gpu_gib: Option<u64>,
+}
+
+/// What a GPU with `free` bytes will hold, and what it will copy or make again and again.
+fn print_on_gpu(cost: &OnGpu, free: u64) {
+    let mib = |bytes: u64| bytes >> 20;
+    let size = Size { leaves: cost.leaves, rows: cost.rows };
+    println!("GPU memory   {} MiB free", mib(free));
+    let stay = |taken: u64| if cost.columns + taken <= free { "stay there" } else { "are copied when they are read" };
+    println!("  columns    {} MiB, {} during commitments and openings", mib(cost.columns), stay(free / 4));
+    println!(
+        "  products   {} MiB of tables at a time, beside which the columns {}",
+        mib(cost.tables),
+        stay(cost.tables)
+    );
+    let (stored, rows_stay) = Stored::on_device(free / 4 * 3, size);
+    println!(
+        "  tree       {} MiB of row numbers, which {}; {} MiB of levels, from number {} above the leaves on",
+        mib(cost.rows),
+        if rows_stay { "stay there" } else { "are copied by every round" },
+        mib(stored.bytes(cost.leaves)),
+        stored.lowest
+    );
 }
 
 impl Cost {
@@ -209,20 +235,17 @@ impl Cost {
         println!("proof        about {} bytes", cost.proof_bytes);
         println!("memory       about {} MiB, and what follows", cost.memory_bytes >> 20);
         println!("row numbers  about {} MiB, until the tree is done", cost.row_bytes >> 20);
-        println!(
-            "lookup tree  about {} MiB, {} MiB at least{}",
-            cost.tree_bytes[0] >> 20,
-            cost.tree_bytes[1] >> 20,
-            match backend.free_bytes() {
-                Some(free) => format!("; the GPU has {} MiB free", free >> 20),
-                None => String::new(),
+        match self.gpu_gib.map(|gib| gib << 30).or(backend.free_bytes()) {
+            Some(free) => print_on_gpu(&cost.on_gpu, free),
+            None => {
+                println!(
+                    "lookup tree  about {} MiB, {} MiB at least",
+                    cost.tree_bytes[0] >> 20,
+                    cost.tree_bytes[1] >> 20
+                );
+                println!("tables       about {} MiB for products, after the tree", cost.table_bytes >> 20);
             }
-        );
-        println!(
-            "tables       about {} MiB for products, after the tree; with a GPU {} MiB at a time are on the host too",
-            cost.table_bytes >> 20,
-            cost.host_table_bytes >> 20
-        );
+        }
         backend.shortage(&cost).inspect(|why| println!("not here     {why}"));
         println!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
         println!("products     {}, and {} of small integers", cost.products, cost.small_products);

@@ -6,6 +6,9 @@ pub mod tier2;
 
 use ark_bls12_381::Fr;
 use setup::Generators;
+use std::panic::resume_unwind;
+use std::sync::mpsc;
+use std::thread;
 use zkllm_kernels::{Backend, Piece};
 use zkllm_verifier::groups::{G1, Gt};
 
@@ -20,6 +23,13 @@ pub struct Committed {
     pub commitment: Gt,
 }
 
+impl Committed {
+    fn new(rows: Vec<G1>, rho: Fr, generators: &Generators) -> Self {
+        let commitment = tier2::commit_rows(&rows, generators, rho);
+        Self { rows, rho, commitment }
+    }
+}
+
 /// The model's chunks.
 #[derive(Clone, Default)]
 pub struct Commitments {
@@ -27,7 +37,7 @@ pub struct Commitments {
     pub chunks: Vec<Committed>,
 }
 
-/// Commits to the matrix made of `pieces`.
+/// Commits to the matrix made of `pieces`, blinded by `rho`.
 pub fn commit_chunk<B: Backend>(
     backend: &B,
     bases: &B::Bases,
@@ -36,6 +46,29 @@ pub fn commit_chunk<B: Backend>(
     rho: Fr,
 ) -> Committed {
     let rows = backend.commit_rows(bases, generators.g1.len(), pieces);
-    let commitment = tier2::commit_rows(&rows, generators, rho);
-    Committed { rows, rho, commitment }
+    Committed::new(rows, rho, generators)
+}
+
+/// [`commit_chunk`] for many: a device makes the rows of a chunk while the pairings of the one before are made here.
+pub fn commit_chunks<'a, B: Backend>(
+    backend: &B,
+    bases: &B::Bases,
+    generators: &Generators,
+    chunks: impl Iterator<Item = (Vec<Piece<'a>>, Fr)>,
+) -> Vec<Committed> {
+    thread::scope(|scope| {
+        // A chunk waits while another one is in hand.
+        let (made, ready) = mpsc::sync_channel(1);
+        let pairings = scope.spawn(move || {
+            ready.into_iter().map(|(rows, rho)| Committed::new(rows, rho, generators)).collect::<Vec<_>>()
+        });
+        for (pieces, rho) in chunks {
+            let rows = backend.commit_rows(bases, generators.g1.len(), &pieces);
+            if made.send((rows, rho)).is_err() {
+                break;
+            }
+        }
+        drop(made);
+        pairings.join().unwrap_or_else(|cause| resume_unwind(cause))
+    })
 }

@@ -8,9 +8,10 @@ use super::opening::{Opening, pieces};
 use super::products::Reader;
 use super::tail::Tail;
 use super::{Subject, Witness, tree};
-use crate::commit::{Committed, commit_chunk, setup::Generators};
+use crate::commit::{Committed, commit_chunks, setup::Generators};
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
+use std::collections::VecDeque;
 use std::iter::zip;
 use std::sync::Arc;
 use zkllm_kernels::{Backend, FractionTree, ProductSumcheck as _, Sumcheck as _};
@@ -38,6 +39,8 @@ pub struct Prover<'a, B: Backend> {
     blinding: Blinding,
     secrets: Secrets,
     committed: Vec<Committed>,
+    /// Committed, and not sent yet.
+    unsent: VecDeque<Committed>,
     tree: Option<B::Tree>,
     /// Sumchecks of products that are not under way yet.
     products: Vec<(ProductClaim, Factors<B>)>,
@@ -104,6 +107,7 @@ impl<'a, B: Backend> Prover<'a, B> {
             blinding,
             secrets,
             committed: subject.model.chunks.clone(),
+            unsent: VecDeque::new(),
             tree: None,
             products: Vec::new(),
             running: Running::None,
@@ -396,13 +400,18 @@ impl<B: Backend> Channel for Prover<'_, B> {
     fn gt(&mut self, ask: Ask<'_>) -> Result<Gt, Refusal> {
         let element = match ask {
             Ask::Chunk(number) => {
-                (self.progress)("commit");
-                let plan = self.subject.plan;
-                let rho = self.blinding.scalar();
-                let pieces = pieces(&self.chunks[plan.model_chunks + number]);
-                let committed = commit_chunk(self.backend, &self.bases, &self.generators, &pieces, rho);
-                let element = committed.commitment;
-                self.committed.push(committed);
+                // All that follow are committed at once.
+                if self.unsent.is_empty() {
+                    let (chunks, blinding, progress) = (self.chunks, &mut self.blinding, self.progress);
+                    let left = chunks[self.subject.plan.model_chunks + number..].iter().map(|parts| {
+                        progress("commit");
+                        (pieces(parts), blinding.scalar())
+                    });
+                    self.unsent = commit_chunks(self.backend, &self.bases, &self.generators, left).into();
+                }
+                let committed = self.unsent.pop_front();
+                let element = committed.as_ref().map_or(Gt::default(), |committed| committed.commitment);
+                self.committed.extend(committed);
                 element
             }
             Ask::Dory(ask) => self.dory().gt(ask),

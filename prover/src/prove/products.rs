@@ -1,32 +1,29 @@
 //! Decides the tables that a product's sumcheck runs over: each operand contracted over the axes it does not share.
+//!
+//! A sum is contracted term by term: the column first, over the axes that no table has, then its entries go where the
+//! reader's axes say. No table is ever on the host.
 
 use crate::causal;
 use ark_bls12_381::Fr;
-use ark_ff::AdditiveGroup;
-use rayon::prelude::*;
-use std::iter::zip;
-use zkllm_kernels::ints::below;
-use zkllm_kernels::{Backend, Factor, Ints};
+use ark_ff::{AdditiveGroup, Field};
+use zkllm_kernels::{Addend, Backend, Entries, Factor, Integers, Ints, Scan, Tensor, each_width};
 use zkllm_verifier::arith::mle;
 use zkllm_verifier::einsum::{ProductClaim, rotary_weights, shared_axes};
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{
-    AxisId, ColumnId, Index, Operand, Product, ProductId, ProductKind, Program, Source, Sum,
+    AxisId, Index, ListId, Operand, Product, ProductId, ProductKind, Program, Source, Sum, Term,
 };
 
-/// Entries of causal squares that are made whole at once, about.
-const WHOLE: usize = 1 << 26;
-
 /// The two tables of a product's sumcheck, over the true lengths of `axes`.
-pub struct Tables<'a> {
+pub struct Tables<'a, T> {
     /// The shared axes.
     pub axes: Vec<AxisId>,
     /// Points of the eq factors, for each axis.
     pub eq: Vec<Option<Vec<Fr>>>,
     /// The left table; the public one of a rotary embedding.
-    pub left: Factor<'a>,
+    pub left: Factor<'a, T>,
     /// The right table; none where both operands are the same.
-    pub right: Option<Factor<'a>>,
+    pub right: Option<Factor<'a, T>>,
 }
 
 /// Columns, read by products.
@@ -36,6 +33,33 @@ pub struct Reader<'r, 'a, B> {
     columns: &'r [Ints<'a>],
 }
 
+/// The weights of the axes that are contracted; none of those that a table keeps.
+type Weights<'w> = &'w dyn Fn(AxisId) -> Option<Vec<Fr>>;
+
+/// What is left of a source: entries over axes of its reader, some of them as sums over the indices before.
+struct Part<'a, T> {
+    entries: Held<'a, T>,
+    axes: Vec<AxisId>,
+    before: Option<AxisId>,
+}
+
+/// Entries, of a column or made.
+enum Held<'a, T> {
+    Column(Tensor<'a>),
+    Picked(Integers),
+    Table(T),
+}
+
+impl<T> Held<'_, T> {
+    fn view(&self) -> Entries<'_, T> {
+        match self {
+            Held::Column(tensor) => Entries::Ints(*tensor),
+            Held::Picked(integers) => integers.view().into(),
+            Held::Table(table) => Entries::Table(table),
+        }
+    }
+}
+
 impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
     /// Reads `columns`.
     pub fn new(backend: &'r B, plan: &'r Plan, columns: &'r [Ints<'a>]) -> Self {
@@ -43,239 +67,224 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
     }
 
     /// The tables of a claim.
-    pub fn tables(&self, claim: &ProductClaim) -> Tables<'a> {
+    pub fn tables(&self, claim: &ProductClaim) -> Tables<'a, B::Table> {
         let product = &self.program.products[claim.product];
         let axes = shared_axes(product);
-        let left = self.contracted(&product.left, claim, product, &axes);
-        let mut eq: Vec<Option<Vec<Fr>>> =
-            axes.iter().map(|&axis| claim.point(product, axis).map(<[Fr]>::to_vec)).collect();
-        let (left, right) = match &product.kind {
-            ProductKind::Einsum(right) if *right == product.left => (left, None),
-            ProductKind::Einsum(right) => (left, Some(self.contracted(right, claim, product, &axes))),
-            ProductKind::Scores(right) => (left, Some(Factor::Field(self.keys(right, claim, product, &axes)))),
+        let eq = |axis: AxisId| claim.point(product, axis).map(<[Fr]>::to_vec);
+        let weights = |axis: AxisId| (!axes.contains(&axis)).then(|| self.eq_table(eq(axis).as_deref(), axis));
+        let operand = |operand: &Operand| self.factor(operand, &weights, &axes);
+        let (left, points) = (operand(&product.left), axes.iter().map(|&axis| eq(axis)).collect());
+        let (left, right, eq) = match &product.kind {
+            ProductKind::Einsum(right) if *right == product.left => (left, None, points),
+            ProductKind::Einsum(right) => (left, Some(operand(right)), points),
+            ProductKind::Scores(right) => (left, Some(self.keys(right, claim, product, &axes)), points),
             ProductKind::Rotary(rotary) => {
                 let [time, half, pair] =
                     [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
-                eq.fill(None);
-                (Factor::Field(rotary_weights(self.program, rotary, time, half, pair)), Some(left))
+                let public = self.backend.table(rotary_weights(self.program, rotary, time, half, pair));
+                (Factor::Table(public), Some(left), vec![None; axes.len()])
             }
         };
         Tables { axes, eq, left, right }
     }
 
-    /// The operand, contracted over all axes but `shared` with the claim's eq weights, in the order of `shared`.
-    fn contracted(&self, operand: &Operand, claim: &ProductClaim, product: &Product, shared: &[AxisId]) -> Factor<'a> {
-        let weights = |axis: AxisId| {
-            (!shared.contains(&axis))
-                .then(|| mle::eq_table(claim.point(product, axis).unwrap_or(&[]), self.length(axis)))
-        };
+    /// The operand, contracted over the axes that have weights, in the order of `kept`.
+    fn factor(&self, operand: &Operand, weights: Weights<'_>, kept: &[AxisId]) -> Factor<'a, B::Table> {
         match self.column(operand) {
-            Some((values, 0)) if operand.axes == shared => Factor::Ints(values),
-            _ => Factor::Field(self.contract(operand, weights, shared)),
+            Some(ints) if operand.axes == kept => Factor::Ints(ints),
+            _ => Factor::Table(self.contracted(&operand.sum, &operand.axes, weights, kept)),
         }
     }
 
-    /// Keys: `t -> sum_{u <= t} eq(upsilon, u) key[u]`.
-    fn keys(&self, right: &Operand, claim: &ProductClaim, product: &Product, shared: &[AxisId]) -> Vec<Fr> {
-        let [.., t, u] = product.axes[..] else { return Vec::new() };
-        let renamed: Vec<AxisId> = shared.iter().map(|&axis| if axis == t { u } else { axis }).collect();
-        let mut table = self.contract(right, |_| None, &renamed);
-        let earlier = mle::eq_table(claim.point(product, u).unwrap_or(&[]), self.length(u));
-        let at = renamed.iter().position(|&axis| axis == u).unwrap_or(0);
-        let inner: usize = renamed[at + 1..].iter().map(|&axis| self.length(axis)).product();
-        table.par_chunks_mut(earlier.len() * inner).for_each(|block| {
-            let mut sums = vec![Fr::ZERO; inner];
-            for (row, weight) in zip(block.chunks_mut(inner), &earlier) {
-                for (sum, value) in zip(&mut sums, row) {
-                    *sum += *weight * *value;
-                    *value = *sum;
-                }
-            }
-        });
-        table
-    }
-
-    /// The operand with every axis that has weights contracted, in the order of `kept`.
-    fn contract(&self, operand: &Operand, weights: impl Fn(AxisId) -> Option<Vec<Fr>>, kept: &[AxisId]) -> Vec<Fr> {
-        let owned;
-        let (values, side) = match self.column(operand) {
-            Some(column) => column,
-            None => {
-                owned = self.dense(&operand.sum, &operand.axes);
-                (Ints::I64(&owned), 0)
-            }
+    /// Keys: `t -> sum_{u <= t} eq(upsilon, u) key[u]`, `t` in the place of `u`.
+    fn keys(
+        &self,
+        right: &Operand,
+        claim: &ProductClaim,
+        product: &Product,
+        shared: &[AxisId],
+    ) -> Factor<'a, B::Table> {
+        let [.., t, u] = product.axes[..] else { unreachable!("scores have a causal pair") };
+        let over: Vec<AxisId> = shared.iter().map(|&axis| if axis == t { u } else { axis }).collect();
+        let table = self.contracted(&right.sum, &right.axes, &|_| None, &over);
+        let scan = Scan {
+            axis: over.iter().position(|&axis| axis == u).expect("keys have the earlier axis"),
+            weights: self.eq_table(claim.point(product, u), u),
+            before: false,
         };
-        // Neighbouring contracted axes are contracted at once, the last group first.
-        let mut axes = operand.axes.clone();
-        let mut table: Option<Vec<Fr>> = None;
-        while let Some(end) = axes.iter().rposition(|&axis| weights(axis).is_some()) {
-            let start = axes[..=end].iter().rposition(|&axis| weights(axis).is_none()).map_or(0, |at| at + 1);
-            let group = axes[start..=end].iter().filter_map(|&axis| weights(axis));
-            let vector = group.fold(vec![Fr::from(1u64)], |all, axis| {
-                all.iter().flat_map(|a| axis.iter().map(move |b| *a * b)).collect()
-            });
-            let length = |axes: &[AxisId]| axes.iter().map(|&axis| self.length(axis)).product::<usize>();
-            let (outer, inner) = (length(&axes[..start]), length(&axes[end + 1..]));
-            table = Some(match table {
-                None => self.contract_integers(values, side, outer, inner, &vector),
-                Some(table) => self.backend.contract_field(&table, outer, inner, &vector),
-            });
-            axes.drain(start..=end);
-        }
-        let elements = |values: Ints| (0..values.len()).into_par_iter().map(|at| Fr::from(values.at(at))).collect();
-        let whole = || if side == 0 { elements(values) } else { elements(values.squares(side).view()) };
-        self.transposed(table.unwrap_or_else(whole), &axes, kept)
+        let addend = self.addend(Fr::ONE, Entries::Table(&table), &over, &over, Some(scan));
+        Factor::Table(self.backend.gather(&self.program.lengths(&over), &[addend]))
     }
 
-    /// [`Backend::contract`] of a column as it is stored.
-    fn contract_integers(&self, x: Ints<'_>, side: usize, outer: usize, inner: usize, weights: &[Fr]) -> Vec<Fr> {
-        if side == 0 {
-            return self.backend.contract(x, outer, inner, weights);
-        }
-        // Some squares at a time, all of an outer index or more.
-        let (square, block) = (side * side, weights.len() * inner);
-        let unit = square.max(block);
-        let at_once = unit * (WHOLE / unit).max(1);
-        let part = |start: usize| {
-            let end = (outer * block).min(start + at_once);
-            let squares = x.slice(below(side, start)..below(side, end)).squares(side);
-            self.backend.contract(squares.view(), (end - start) / block, inner, weights)
+    /// A sum over `axes`, contracted over those of them that have weights, in the order of `kept`.
+    fn contracted(&self, sum: &Sum, axes: &[AxisId], weights: Weights<'_>, kept: &[AxisId]) -> B::Table {
+        // What is broadcast along a contracted axis counts as often as its weights say.
+        let mass = |read: &[AxisId]| -> Fr {
+            let unread = axes.iter().filter(|axis| !read.contains(axis));
+            unread.filter_map(|&axis| weights(axis)).map(|weights| weights.iter().sum::<Fr>()).product()
         };
-        (0..outer * block).step_by(at_once).flat_map(part).collect()
-    }
-
-    fn transposed(&self, table: Vec<Fr>, from: &[AxisId], to: &[AxisId]) -> Vec<Fr> {
-        if from == to {
-            return table;
-        }
-        let strides: Vec<usize> = to.iter().map(|axis| stride(self.program, from, *axis)).collect();
-        let lengths = self.program.lengths(to);
-        let (Some((&run, rows)), Some((&step, strides))) = (lengths.split_last(), strides.split_last()) else {
-            return table;
-        };
-        // Where each row begins; the neighbours in it are `step` apart.
-        let start = |row| dot(&unravel(row, rows), strides);
-        let starts: Vec<usize> = (0..rows.iter().product()).into_par_iter().map(start).collect();
-        (0..table.len()).into_par_iter().map(|at| table[starts[at / run] + at % run * step]).collect()
-    }
-
-    /// The integers of an operand that is just one column, as they are stored, and the side of their squares.
-    fn column(&self, operand: &Operand) -> Option<(Ints<'a>, usize)> {
-        let [term] = operand.sum.terms.as_slice() else { return None };
-        let Source::Column(id) = term.source else { return None };
-        let direct = zip(&term.index, &operand.axes).all(|(index, axis)| *index == Index::At(*axis));
-        (direct && term.coefficient == 1 && operand.sum.constant == 0 && term.index.len() == operand.axes.len())
-            .then(|| (self.columns[id], self.side(id)))
-    }
-
-    fn side(&self, id: ColumnId) -> usize {
-        causal::side_of(self.program, &self.program.columns[id], self.columns[id])
-    }
-
-    /// A sum over the true lengths of `axes`, in integers.
-    fn dense(&self, sum: &Sum, axes: &[AxisId]) -> Vec<i64> {
-        let lengths = self.program.lengths(axes);
-        let (Some(&last), Some(&run)) = (axes.last(), lengths.last()) else { return vec![sum.constant as i64] };
-        let mut values = vec![sum.constant as i64; lengths.iter().product()];
-        for term in &sum.terms {
-            let (owned, squares);
-            let (source, of) = match term.source {
-                Source::Column(id) => {
-                    squares = (self.side(id) > 0).then(|| self.columns[id].squares(self.side(id)));
-                    (squares.as_ref().map_or(self.columns[id], |all| all.view()), &self.program.columns[id].axes)
-                }
-                Source::Product(id) => {
-                    owned = self.product(id);
-                    (Ints::I64(&owned), &self.program.products[id].axes)
-                }
-                Source::Below(_) => continue,
-            };
-            // Neighbours along the last axis are `step` apart in the source, unless it is read in another way.
-            let step: usize = zip(&term.index, of)
-                .map(|(index, &axis)| if *index == Index::At(last) { stride(self.program, of, axis) } else { 0 })
-                .sum();
-            let scattered = term
-                .index
-                .iter()
-                .any(|index| matches!(index, Index::Before(axis) | Index::Pick(axis, _) if *axis == last));
-            values.par_chunks_mut(run).enumerate().for_each(|(row, out)| {
-                let mut index = unravel(row * run, &lengths);
-                let mut offsets = self.offsets(&term.index, of, axes, &index);
-                for (at, out) in out.iter_mut().enumerate() {
-                    if scattered {
-                        index[lengths.len() - 1] = at;
-                        offsets = self.offsets(&term.index, of, axes, &index);
-                    }
-                    let shift = if scattered { 0 } else { at * step };
-                    *out +=
-                        term.coefficient as i64 * offsets.iter().map(|&offset| source.at(offset + shift)).sum::<i64>();
-                }
-            });
-        }
-        values
-    }
-
-    /// The entries of a source with axes `of` that a reader over `axes` sums at `index`.
-    fn offsets(&self, how: &[Index], of: &[AxisId], axes: &[AxisId], index: &[usize]) -> Vec<usize> {
-        let position = |axis: AxisId| axes.iter().position(|&other| other == axis).map_or(0, |at| index[at]);
-        let mut offsets = vec![0usize];
-        for (how, &axis) in zip(how, of) {
-            let stride = stride(self.program, of, axis);
-            let range = match *how {
-                Index::At(reader) => position(reader)..position(reader) + 1,
-                Index::All => 0..self.length(axis),
-                Index::Before(reader) => 0..position(reader),
-                Index::Pick(reader, list) => {
-                    let at = self.program.lists[list][position(reader)];
-                    at..at + 1
-                }
-            };
-            offsets = offsets.iter().flat_map(|offset| range.clone().map(move |at| offset + at * stride)).collect();
-        }
-        offsets
-    }
-
-    /// A product's integers, over the true lengths of its axes; for those that operands of other products read.
-    fn product(&self, id: ProductId) -> Vec<i64> {
-        let product = &self.program.products[id];
-        let ProductKind::Einsum(right) = &product.kind else { return Vec::new() };
-        let (left_values, right_values) = (self.integers(&product.left), self.integers(right));
-        let summed: Vec<AxisId> =
-            product.left.axes.iter().copied().filter(|axis| !product.axes.contains(axis)).collect();
-        let lengths = self.program.lengths(&product.axes);
-        let strides = |axes: &[AxisId]| {
-            let of = |list: &[AxisId]| list.iter().map(|&axis| stride(self.program, axes, axis)).collect::<Vec<_>>();
-            (of(&product.axes), of(&summed))
-        };
-        let ((left_out, left_in), (right_out, right_in)) = (strides(&product.left.axes), strides(&right.axes));
-        let inner = self.program.lengths(&summed);
-        let inner: Vec<(usize, usize)> = (0..inner.iter().product())
-            .map(|at| {
-                let index = unravel(at, &inner);
-                (dot(&index, &left_in), dot(&index, &right_in))
+        let parts: Vec<(Fr, Part<B::Table>)> = sum
+            .terms
+            .iter()
+            .map(|term| {
+                let read: Vec<AxisId> = term.index.iter().filter_map(|index| index.reader()).collect();
+                (Fr::from(term.coefficient) * mass(&read), self.part(term, weights))
             })
             .collect();
-        let straight = inner.iter().enumerate().all(|(at, offsets)| *offsets == (at, at));
-        (0..lengths.iter().product())
-            .into_par_iter()
-            .map(|at| {
-                let index = unravel(at, &lengths);
-                let (a, b) = (dot(&index, &left_out), dot(&index, &right_out));
-                if straight {
-                    return zip(&left_values[a..a + inner.len()], &right_values[b..b + inner.len()])
-                        .map(|(a, b)| a * b)
-                        .sum();
-                }
-                inner.iter().map(|(i, j)| left_values[a + i] * right_values[b + j]).sum()
-            })
-            .collect()
+        let one = (sum.constant != 0).then(|| self.backend.table(vec![Fr::from(sum.constant) * mass(&[])]));
+        let constant = one.iter().map(|table| self.addend(Fr::ONE, Entries::Table(table), &[], kept, None));
+        let terms = parts.iter().map(|(coefficient, part)| {
+            let scan = part.before.map(|axis| Scan {
+                axis: kept.iter().position(|&other| other == axis).expect("kept"),
+                weights: vec![Fr::ONE; self.length(axis)],
+                before: true,
+            });
+            self.addend(*coefficient, part.entries.view(), &part.axes, kept, scan)
+        });
+        let addends: Vec<_> = constant.chain(terms).collect();
+        self.backend.gather(&self.program.lengths(kept), &addends)
     }
 
-    fn integers(&self, operand: &Operand) -> Vec<i64> {
-        match self.column(operand) {
-            Some((values, 0)) => (0..values.len()).map(|at| values.at(at)).collect(),
-            _ => self.dense(&operand.sum, &operand.axes),
+    /// A term's source, with every axis contracted that no table keeps.
+    fn part(&self, term: &Term, weights: Weights<'_>) -> Part<'a, B::Table> {
+        let mut index = term.index.clone();
+        let (mut entries, mut lengths) = match term.source {
+            Source::Column(id) => (Held::Column(self.tensor(id)), self.program.lengths(&self.program.columns[id].axes)),
+            Source::Product(id) => {
+                let (table, axes) = self.product(id, &index, weights);
+                index = axes.iter().map(|&axis| Index::At(axis)).collect();
+                (Held::Table(table), self.program.lengths(&axes))
+            }
+            Source::Below(_) => unreachable!("no operand compares with a list"),
+        };
+        // Rows that a list picks are few: they are copied, and are read one to one then.
+        for slot in 0..index.len() {
+            if let (Index::Pick(axis, list), Held::Column(_) | Held::Picked(_)) = (index[slot], &entries) {
+                entries = Held::Picked(self.picked(entries.view(), &lengths, slot, list));
+                (index[slot], lengths[slot]) = (Index::At(axis), self.length(axis));
+            }
         }
+        // What each slot is contracted by; neighbours at once, the last group first.
+        let of_slot = |index: Index, length: usize| match index {
+            Index::At(axis) => weights(axis),
+            Index::All => Some(vec![Fr::ONE; length]),
+            Index::Before(axis) => weights(axis).map(|mut weights| {
+                // x -> sum_{i > x} w_i
+                let mut sum = Fr::ZERO;
+                for weight in weights.iter_mut().rev() {
+                    sum += std::mem::replace(weight, sum);
+                }
+                weights
+            }),
+            Index::Pick(..) => unreachable!("copied before"),
+        };
+        let mut by: Vec<Option<Vec<Fr>>> = std::iter::zip(&index, &lengths).map(|(i, l)| of_slot(*i, *l)).collect();
+        while let Some(end) = by.iter().rposition(Option::is_some) {
+            let start = by[..end].iter().rposition(Option::is_none).map_or(0, |at| at + 1);
+            let vector = outer(by[start..=end].iter().flatten());
+            let size = |lengths: &[usize]| lengths.iter().product::<usize>();
+            let (before, after) = (size(&lengths[..start]), size(&lengths[end + 1..]));
+            entries = Held::Table(self.backend.contract(entries.view(), before, after, &vector));
+            by.drain(start..=end);
+            index.drain(start..=end);
+            lengths.drain(start..=end);
+        }
+        if let Held::Column(tensor) = entries
+            && tensor.plain().is_none()
+        {
+            entries = Held::Table(self.backend.contract(Entries::Ints(tensor), tensor.len(), 1, &[Fr::ONE]));
+        }
+        let before = index.iter().find_map(|index| if let Index::Before(axis) = index { Some(*axis) } else { None });
+        Part { entries, axes: index.iter().filter_map(|index| index.reader()).collect(), before }
+    }
+
+    /// A product of two columns, contracted over the axes of its reader that have weights: a table over the others, those of
+    /// the left factor first. `sum over batch and depth of weight left right`.
+    fn product(&self, id: ProductId, index: &[Index], weights: Weights<'_>) -> (B::Table, Vec<AxisId>) {
+        let product = &self.program.products[id];
+        let own = index.iter().zip(&product.axes).all(|(index, axis)| *index == Index::At(*axis));
+        let ProductKind::Einsum(right) = &product.kind else { unreachable!("operands read einsums only") };
+        assert!(own, "{} is read where it stands", product.name);
+        let left = &product.left;
+        let of_left = |shared: bool, of_result: bool| -> Vec<AxisId> {
+            let like = |axis: &AxisId| right.axes.contains(axis) == shared && product.axes.contains(axis) == of_result;
+            left.axes.iter().copied().filter(like).collect()
+        };
+        let (batch, rows, depth) = (of_left(true, true), of_left(false, true), of_left(true, false));
+        let mut columns = right.axes.clone();
+        columns.retain(|axis| !left.axes.contains(axis) && weights(*axis).is_none());
+        assert!(
+            batch.iter().all(|&axis| weights(axis).is_some()) && rows.iter().all(|&axis| weights(axis).is_none()),
+            "{} is contracted over its batch and axes of its right factor",
+            product.name
+        );
+        let of_batch = outer(batch.iter().filter_map(|&axis| weights(axis)).collect::<Vec<_>>().iter());
+        let x = self.column(left).filter(|_| [&batch[..], &rows, &depth].concat() == left.axes);
+        let x = x.unwrap_or_else(|| panic!("{} has a column as its left factor", product.name));
+        let inner = |axis: AxisId| if batch.contains(&axis) || depth.contains(&axis) { None } else { weights(axis) };
+        let y = self.contracted(&right.sum, &right.axes, &inner, &[&batch[..], &columns, &depth].concat());
+        let depth = self.program.lengths(&depth).iter().product();
+        (self.backend.multiply_table(x, &y, &of_batch, depth), [rows, columns].concat())
+    }
+
+    /// The rows of one slot that a list names, in its order.
+    fn picked(&self, entries: Entries<'_, B::Table>, lengths: &[usize], slot: usize, list: ListId) -> Integers {
+        let Entries::Ints(tensor) = entries else { unreachable!("integers are picked") };
+        let (whole, ints);
+        let ints = match tensor.plain() {
+            Some(plain) => plain,
+            None => {
+                whole = tensor.whole();
+                ints = whole.view();
+                ints
+            }
+        };
+        let inner: usize = lengths[slot + 1..].iter().product();
+        let list = &self.program.lists[list];
+        let count = lengths[..slot].iter().product::<usize>() * list.len() * inner;
+        let mut picked = Integers::zeros_for(count, ints.room());
+        #[allow(clippy::unnecessary_cast)] // One of the widths is that of the others.
+        {
+            each_width!(Integers, &mut picked, picked => each_width!(Ints, ints, ints => {
+                for (row, to) in picked.chunks_mut(inner).enumerate() {
+                    let from = (row / list.len() * lengths[slot] + list[row % list.len()]) * inner;
+                    to.iter_mut().zip(&ints[from..from + inner]).for_each(|(to, from)| *to = *from as _);
+                }
+            }));
+        }
+        picked
+    }
+
+    /// Entries over `axes` for a reader over `kept`, which may have more.
+    fn addend<'e>(
+        &self,
+        coefficient: Fr,
+        entries: Entries<'e, B::Table>,
+        axes: &[AxisId],
+        kept: &[AxisId],
+        scan: Option<Scan>,
+    ) -> Addend<'e, B::Table> {
+        let steps = |axis: &AxisId| {
+            let after = axes.iter().position(|other| other == axis).map(|at| &axes[at + 1..]);
+            let step = after.map_or(0, |axes| self.program.lengths(axes).iter().product());
+            (0..self.length(*axis)).map(|index| index * step).collect()
+        };
+        Addend { coefficient, source: entries, steps: kept.iter().map(steps).collect(), scan }
+    }
+
+    /// The integers of an operand that is one column as it is, all of which are stored.
+    fn column(&self, operand: &Operand) -> Option<Ints<'a>> {
+        let [Term { coefficient: 1, source: Source::Column(id), index }] = &operand.sum.terms[..] else { return None };
+        let own = index.iter().eq(operand.axes.iter().map(|&axis| Index::At(axis)).collect::<Vec<_>>().iter());
+        self.tensor(*id).plain().filter(|_| own && operand.sum.constant == 0)
+    }
+
+    fn tensor(&self, column: usize) -> Tensor<'a> {
+        causal::tensor(self.program, &self.program.columns[column], self.columns[column])
+    }
+
+    fn eq_table(&self, point: Option<&[Fr]>, axis: AxisId) -> Vec<Fr> {
+        mle::eq_table(point.unwrap_or(&[]), self.length(axis))
     }
 
     fn length(&self, axis: AxisId) -> usize {
@@ -283,24 +292,7 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
     }
 }
 
-/// The distance of neighbours along `axis` in a tensor over `axes`; 0 for an axis it lacks.
-fn stride(program: &Program, axes: &[AxisId], axis: AxisId) -> usize {
-    match axes.iter().position(|&other| other == axis) {
-        Some(at) => program.lengths(&axes[at + 1..]).iter().product(),
-        None => 0,
-    }
-}
-
-/// The index of entry number `at` of a row-major tensor.
-fn unravel(mut at: usize, lengths: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; lengths.len()];
-    for (index, length) in zip(&mut index, lengths).rev() {
-        *index = at % length;
-        at /= length;
-    }
-    index
-}
-
-fn dot(a: &[usize], b: &[usize]) -> usize {
-    zip(a, b).map(|(a, b)| a * b).sum()
+/// The weights of several axes at once.
+fn outer<'w>(weights: impl Iterator<Item = &'w Vec<Fr>>) -> Vec<Fr> {
+    weights.fold(vec![Fr::ONE], |all, axis| all.iter().flat_map(|a| axis.iter().map(move |b| *a * b)).collect())
 }

@@ -1,2 +1,0 @@
-// Uses: contract contract_ints
-const KIND = 4u;
