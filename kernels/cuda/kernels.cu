@@ -5,5 +5,6 @@
 #include "msm.cu"
 #include "product.cu"
 #include "sums.cu"
+#include "tensors.cu"
 #include "tree.cu"
 #include "vectors.cu"

@@ -12,6 +12,7 @@ mod product;
 mod runs;
 mod sums;
 mod tables;
+mod tensors;
 mod tree;
 mod walk;
 
@@ -22,6 +23,7 @@ use ark_ff::One;
 
 use crate::cpu::axes::Axes;
 use crate::leaves::Size;
+use crate::tensors::Tensors;
 use crate::{Addend, Backend, Block, Entries, Factor, Integers, Ints, Overflow, Piece, Rows};
 use array::{Array, launch};
 use keep::Kept;
@@ -146,6 +148,10 @@ impl<D: Device> Backend for OnDevice<D> {
 
     fn multiply(&self, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow> {
         gemm::multiply(&*self.device, left, right, depth)
+    }
+
+    fn tensors(&self) -> Option<&dyn Tensors> {
+        (self.device.least_tensor() < usize::MAX).then_some(self)
     }
 
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr> {

@@ -233,7 +233,7 @@ mod tests {
         else {
             panic!("they stay in the first two cases")
         };
-        assert_eq!([most, less, least].map(|stored| stored.lowest), [1, 2, 7]);
+        assert_eq!([most, less, least].map(|stored| stored.lowest), [1, 2, 8]);
         let lowest = |bytes| Stored::within(bytes, size.leaves).lowest;
         assert_eq!([lowest(u64::MAX), lowest(1 << 26), lowest(1 << 25), lowest(1 << 23), lowest(0)], [1, 2, 3, 5, 9]);
     }

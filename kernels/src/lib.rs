@@ -19,6 +19,7 @@ pub mod layer;
 pub mod leaves;
 pub mod reference;
 pub mod selftest;
+pub mod tensors;
 pub mod wgpu;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use dual::Dual;
 pub use integer::{Overflow, Rows};
 pub use ints::{Integers, Ints, Numbers, Tensor};
 pub use reference::Reference;
+use tensors::Tensors;
 
 /// `matrix[row][column + i] = values[i]`. The pieces of one matrix never overlap; what no piece covers is 0.
 #[derive(Clone, Copy, Debug)]
@@ -235,6 +237,11 @@ pub trait Backend: Sync {
     /// # Errors
     /// [`Overflow`] by the bound of [`integer::shape`], on every backend.
     fn multiply(&self, left: &[i32], right: Rows, depth: usize) -> Result<Vec<i64>, Overflow>;
+
+    /// Tensors of integers where the backend computes, if that is not here.
+    fn tensors(&self) -> Option<&dyn Tensors> {
+        None
+    }
 
     /// The first `length` values of `x -> eq(point, x)`; `length <= 2^point.len()`.
     fn eq_table(&self, point: &[Fr], length: usize) -> Vec<Fr>;

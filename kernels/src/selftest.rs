@@ -7,6 +7,7 @@ use std::time::Instant;
 use ark_ec::AffineRepr;
 use ark_ff::Field;
 
+use crate::tensors::{self as far, Batches, Each, Far, Layout, Pairs, Part, Reading};
 use crate::{
     Addend, Backend, Block, Denominators, Entries, Factor, Fr, FractionTree, G1Affine, Ints, Numbers, Numerators,
     Piece, Reference, Rows, Scan, Sumcheck, Tensor,
@@ -28,6 +29,54 @@ fn run<S: Sumcheck>(mut sumcheck: S, challenges: &[Fr]) -> (Vec<(Fr, Fr)>, S::En
         sumcheck.bind(*r);
     }
     (messages, sumcheck.finish())
+}
+
+/// What tensors of integers are where the backend computes, or here: `x[i][j] = 3 a[j][i] + 7`, what follows from it, and a
+/// product of matrices.
+fn tensors<B: Backend>(backend: &B, a: &[i16], b: &[i64]) -> String {
+    let (rows, columns, depth) = (9, 7, 6);
+    let sum = |at: usize| 3 * i64::from(a[at % columns * rows + at / columns]) + 7;
+    let b: Vec<i64> = b[..rows * columns].iter().map(|x| x >> 34).collect();
+    let Some(tensors) = backend.tensors() else {
+        let x: Vec<i64> = (0..rows * columns).map(sum).collect();
+        let rounded: Vec<i64> = x.iter().map(|x| (x + 4) >> 3).collect();
+        let row_sums: Vec<i64> = rounded.chunks(columns).map(|row| row.iter().sum()).collect();
+        let quotients: Vec<i64> =
+            x.iter().zip(&b).map(|(n, d)| (2 * n + d.abs() + 1).div_euclid(2 * (d.abs() + 1))).collect();
+        let mut counts = vec![0u32; 5];
+        b.iter().for_each(|x| counts[x.rem_euclid(5) as usize] += 1);
+        let dot = |m: usize, n: usize| (0..depth).map(|k| i64::from(a[m * depth + k]) * b[n * depth + k]).sum();
+        let products: Vec<i64> = (0..32).map(|at| dot(at / 4, at % 4)).collect();
+        return format!("{rounded:?} {row_sums:?} {quotients:?} {counts:?} {products:?}");
+    };
+    let near = |far: &Far| {
+        let mut values = tensors.zeros(far);
+        tensors.near(far, &mut values, 0);
+        values.to_vec()
+    };
+    let wide = |values: &[i64]| tensors.far(Ints::I64(values));
+    let steps = vec![(0..rows).collect(), (0..columns).map(|j| j * rows).collect()];
+    let parts = vec![Part { coefficient: 3, cells: tensors.far(Ints::I16(a)), steps }];
+    let reading = Reading { constant: 7, lengths: vec![rows, columns], parts };
+    let x = tensors.read(&reading, 0, 0, None, Pairs::default());
+    let rounded = tensors.read(&reading, 4, 3, None, Pairs::default());
+    let row_sums = tensors.sums(
+        &tensors.stored(&rounded, tensors.ends(&rounded), Layout::Whole),
+        &[(0..rows).map(|row| row * columns).collect()],
+        &(0..columns).collect::<Vec<_>>(),
+    );
+    let divisors = wide(&b.iter().map(|d| d.abs() + 1).collect::<Vec<_>>());
+    let quotients = tensors.each(Each::Divide, &x, &divisors);
+    let counted = wide(&b.iter().map(|x| x.rem_euclid(5)).collect::<Vec<_>>());
+    let counts = tensors.count(&counted, Pairs::default(), 5);
+    let matrix =
+        |values: Vec<i64>| tensors.stored(&wide(&values), (i32::MIN.into(), i32::MAX.into()), Layout::Quads(depth));
+    let left = matrix(a[..8 * depth].iter().map(|x| i64::from(*x)).collect());
+    let right = matrix(b[..4 * depth].to_vec());
+    let blocks = vec![far::Block { rows: 0..8, columns: 4, depth }];
+    let products = tensors.multiply(&left, &right, &Batches { batches: 1, rows: 8, columns: 4, depth, blocks });
+    let [rounded, row_sums, quotients, products] = [rounded, row_sums, quotients, products].map(|far| near(&far));
+    format!("{rounded:?} {row_sums:?} {quotients:?} {counts:?} {products:?}")
 }
 
 /// What the verbs give, each under its name, as bytes to compare.
@@ -105,6 +154,7 @@ fn results<B: Backend>(backend: &B) -> Vec<(&'static str, String)> {
         ("pairs", format!("{:?}", run(backend.pairs(7, pairs), &field[..7]))),
         ("histogram", format!("{:?}", backend.histogram(&numbers, 20))),
         ("multiply", format!("{products:?}")),
+        ("tensors", tensors(backend, &short, &integers)),
         ("eq_table", format!("{:?}", backend.eq_table(&field[..9], 400))),
     ]
 }

@@ -452,6 +452,10 @@ impl Device for Gpu {
         self.name.clone()
     }
 
+    fn least_tensor(&self) -> usize {
+        usize::MAX
+    }
+
     fn keeper(&self) -> &Keeper<Gpu> {
         &self.keeper
     }

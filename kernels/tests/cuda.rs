@@ -1,6 +1,7 @@
 //! Decides that the CUDA backend equals the CPU backend through NVIDIA's driver, whether that drives a GPU or is the
 //! stand-in that `tools/cuda-check.sh` gives it.
 
+mod tensors;
 mod verbs;
 
 use std::sync::LazyLock;

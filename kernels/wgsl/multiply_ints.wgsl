@@ -1,5 +1,6 @@
-// Decides products of integer matrices: `out[m][n] = sum of left[m][k] right[n][k]` over rows of `4 quads` integers,
-// modulo 2^64. A thread makes 4 x 4 results and a group 64 x 32; `out` has room for whole tiles.
+// Decides products of integer matrices: `out[m][n] = sum of left[m][k] right[n][k]` over the first `4 quads`
+// integers of rows of `4 row_quads`, modulo 2^64. A thread makes 4 x 4 results and a group 64 x 32; `out` has room for whole
+// tiles, in rows of `stride`.
 // Uses: ints
 struct Arguments {
     first_thread: u32,
@@ -10,6 +11,8 @@ struct Arguments {
     rows: u32,
     columns: u32,
     quads: u32,
+    row_quads: u32,
+    stride: u32,
 }
 
 @compute @workgroup_size(128)
@@ -20,9 +23,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = group % down * 64u + thread % 128u / 8u * 4u;
     let column = group / down * 32u + thread % 8u * 4u;
     if (row >= arguments.rows || column >= arguments.columns) { return; }
-    let depth = 4u * arguments.quads;
+    let depth = 4u * arguments.row_quads;
     var sums: array<array<vec2<u32>, 4>, 4>;
-    for (var k = 0u; k < depth; k++) {
+    for (var k = 0u; k < 4u * arguments.quads; k++) {
         // What is beyond the matrices is the last row once more.
         var b: array<vec2<u32>, 4>;
         for (var j = 0u; j < 4u; j++) {
@@ -36,7 +39,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             }
         }
     }
-    let stride = (arguments.columns + 3u) / 4u;
+    let stride = arguments.stride / 4u;
     for (var i = 0u; i < 4u; i++) {
         let at = arguments.out / 16u + 2u * ((row + i) * stride + column / 4u);
         memory[at] = vec4<u32>(sums[i][0], sums[i][1]);

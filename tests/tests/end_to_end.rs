@@ -5,7 +5,7 @@ use zkllm_cuda_shim::Shim;
 use zkllm_kernels::device::{Fault, OnDevice, catch};
 use zkllm_kernels::wgpu::{Options, Wgpu};
 use zkllm_kernels::{Backend, Cpu, Integers, Reference, Rows};
-use zkllm_prover::infer::trace_by;
+use zkllm_prover::infer::{Executor, multiply_on, trace_by};
 use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::{Witness, prove};
 use zkllm_prover::quantise::Tiny;
@@ -57,10 +57,27 @@ fn causal_columns_stored_whole_make_the_same_bytes() {
 
 #[test]
 fn an_inference_on_a_device_is_the_same_and_a_lost_device_a_fault() {
+    let even = Tiny { width: 8, hidden: 12, pairs: 2, ..SHAPE };
+    let shapes = [
+        SHAPE,
+        even,
+        Tiny { kv_heads: 2, group: 1, tied: false, ..even },
+        Tiny { biases: true, layers: 3, group: 3, digit_bits: 8, ..even },
+    ];
+    for (seed, shape) in shapes.into_iter().enumerate() {
+        let case = Case::new(shape, seed as u64, &[3, 1, 4, 1], 3);
+        let shim = OnDevice::on(Shim::default());
+        let machine = multiply_on(&shim);
+        let mut executor = Executor::new(&machine, case.plan.program.clone(), &case.columns).expect("an executor");
+        executor.run_all().expect("all columns");
+        for &id in &case.plan.program.schedule {
+            let there = executor.column(id).expect("all are kept");
+            assert!(there == case.trace.columns[id], "{} in {shape:?}", case.plan.program.columns[id].name);
+        }
+        let trace = trace_by(&machine, &case.plan.program, &case.columns).expect("an inference");
+        assert!(trace == case.trace);
+    }
     let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
-    let shim = OnDevice::on(Shim::default());
-    let trace = trace_by(&|l, r, depth| shim.multiply(l, r, depth), &case.plan.program, &case.columns);
-    assert!(trace.expect("an inference") == case.trace);
     let lost = Wgpu::open(&Options { launches: 3, ..Default::default() }).expect("an adapter");
     let multiply = |l: &[i32], r: Rows<'_>, depth: usize| lost.multiply(l, r, depth);
     let fault = catch(|| trace_by(&multiply, &case.plan.program, &case.columns)).expect_err("a fault");

@@ -1,5 +1,7 @@
 //! Decides that the CUDA backend, its kernels compiled for this processor, equals the CPU backend.
 
+#[path = "../../tests/tensors/mod.rs"]
+mod tensors;
 #[path = "../../tests/verbs/mod.rs"]
 mod verbs;
 

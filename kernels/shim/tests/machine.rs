@@ -96,6 +96,12 @@ fn threads_that_use_what_another_one_writes_are_refused() {
     refused("st.global.u32 [%rd1], 1;", "races");
     refused(&format!("{next} ld.global.u32 %r2, [%rd5]; st.global.u32 [%rd2], %r2;"), "races");
     refused(&format!("{next} st.global.u32 [%rd2], 1; ld.global.u32 %r2, [%rd5];"), "races");
+    // Bytes of one word, each of one thread.
+    let byte = "cvt.u64.u32 %rd5, %r1; add.s64 %rd5, %rd1, %rd5;";
+    assert_eq!(run("", &format!("{byte} st.global.u8 [%rd5], %r1;")).expect("it runs")[1], 0x0706_0504);
+    refused(&format!("{byte} st.global.u8 [%rd1+3], %r1;"), "races");
+    refused(&format!("{byte} st.global.u8 [%rd5], %r1; ld.global.u32 %r2, [%rd1];"), "races");
+    refused(&format!("{byte} ld.global.u32 %r2, [%rd1]; st.global.u8 [%rd5], %r1;"), "races");
     // Sums in memory are for all threads, but nobody may look at them before the launch is over.
     assert_eq!(run("", "red.global.add.u32 [%rd1], 2;").expect("it runs")[0], 2 * BLOCK as u32);
     refused("red.global.add.u32 [%rd1], 2; ld.global.u32 %r2, [%rd1];", "races");

@@ -3,6 +3,8 @@
 
 #[path = "../../tests/arithmetic/mod.rs"]
 mod arithmetic;
+#[path = "../../tests/tensors/mod.rs"]
+mod tensors;
 #[path = "../../tests/verbs/mod.rs"]
 mod verbs;
 

@@ -85,7 +85,7 @@ pub fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
 }
 
 /// The bytes of plain values, to be changed.
-fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
+pub fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
     // SAFETY: plain values have no padding, live as long as the slice, and may be any bytes.
     unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
 }
@@ -142,7 +142,7 @@ impl<D: Device, T: Plain> Array<D, T> {
     /// Zeroes.
     pub fn zeroed(device: &D, length: usize) -> Self {
         let array = Self::new(device, length);
-        device.clear(&array.memory, length * size_of::<T>()).unwrap_or_else(raise);
+        array.clear(device);
         array
     }
 
@@ -195,6 +195,17 @@ impl<D: Device, T: Plain> Array<D, T> {
         let bytes = bytes_of_mut(&mut values);
         device.read(&self.memory, start * size_of::<T>(), bytes).unwrap_or_else(raise);
         values
+    }
+
+    /// Copies as many bytes as `to` has, from byte `start` on.
+    pub fn read_bytes(&self, device: &D, start: usize, to: &mut [u8]) {
+        assert!(start + to.len() <= self.length * size_of::<T>(), "bytes of the array");
+        device.read(&self.memory, start, to).unwrap_or_else(raise);
+    }
+
+    /// Makes all values those whose bytes are 0.
+    pub fn clear(&self, device: &D) {
+        device.clear(&self.memory, self.length * size_of::<T>()).unwrap_or_else(raise);
     }
 
     /// All values.

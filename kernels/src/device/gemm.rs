@@ -8,9 +8,10 @@ use super::keep::Copied;
 use super::machine::{BLOCK, Device};
 use super::runs::room;
 use crate::integer::{Overflow, Rows, shape};
+use crate::tensors::QUAD;
 
 /// Integers of a quad, and rows and columns of a thread's results; as in `gemm.cu`.
-const TILE: usize = 4;
+const TILE: usize = QUAD;
 /// Rows and columns of a block's results; as in `gemm.cu`.
 const TILES: (usize, usize) = (64, 32);
 
@@ -46,11 +47,10 @@ fn in_portions<D: Device, T: Plain + Default>(
         for (left, result) in left.chunks(rows * depth).zip(result.chunks_mut(rows * n)) {
             let (left, rows) = (padded(device, left, depth), left.len() / depth);
             let out = Array::<D, i64>::new(device, rows.next_multiple_of(TILE) * stride);
-            let sizes = [rows, columns, full / TILE].map(Into::into);
+            let sizes = [rows, columns, full / TILE, full / TILE, stride].map(Into::into);
             let arguments = [&[(&out).into(), (&left).into(), (&right).into()], &sizes[..]].concat();
-            let threads = rows.div_ceil(TILES.0) * columns.div_ceil(TILES.1) * BLOCK;
             // SAFETY: rows of whole quads on both sides, and `out` has whole tiles.
-            unsafe { launch(device, kernel, threads, &arguments) };
+            unsafe { launch(device, kernel, threads(rows, columns), &arguments) };
             let values = out.read(device, 0, rows * stride);
             if (rows, columns, stride) == (m, n, n) {
                 return values;
@@ -61,6 +61,11 @@ fn in_portions<D: Device, T: Plain + Default>(
         }
     }
     result
+}
+
+/// Threads of the kernels for so many rows and columns of results.
+pub fn threads(rows: usize, columns: usize) -> usize {
+    rows.div_ceil(TILES.0) * columns.div_ceil(TILES.1) * BLOCK
 }
 
 /// Rows on the device.

@@ -46,6 +46,22 @@ impl<D: Device> Copied<D> {
             .unwrap_or_else(|| Copied { memory: Arc::new(Array::in_words(device, bytes)), offset: 0 })
     }
 
+    /// So many bytes of any value, in whole words of 8.
+    pub fn new(device: &D, bytes: usize) -> Self {
+        Copied { memory: Arc::new(Array::new(device, bytes.next_multiple_of(8))), offset: 0 }
+    }
+
+    /// Makes all bytes 0 that are its own.
+    pub fn clear(&self, device: &D) {
+        assert!(Arc::strong_count(&self.memory) == 1, "bytes of nobody else");
+        self.memory.clear(device);
+    }
+
+    /// Copies the first bytes.
+    pub fn read(&self, device: &D, to: &mut [u8]) {
+        self.memory.read_bytes(device, self.offset, to);
+    }
+
     /// The address of the first byte.
     pub fn address(&self) -> u64 {
         self.memory.address() + self.offset as u64

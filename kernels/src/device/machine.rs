@@ -99,6 +99,11 @@ pub trait Device: Send + Sync + Sized + 'static {
 
     /// What it calls itself.
     fn name(&self) -> String;
+    /// Places that make a tensor of integers worth being computed here; no number of them does where there are no kernels for
+    /// that.
+    fn least_tensor(&self) -> usize {
+        1 << 16
+    }
     /// The columns of the host that it is told of.
     fn keeper(&self) -> &Keeper<Self>;
     /// Bytes that could be allocated, if copies of columns stay.

@@ -53,7 +53,7 @@ impl<D: Device> Product<D> {
         let (device, a, b) = (&*self.device, &mut self.a, &mut self.b);
         self.walk.fill_short_rows(|length, full| {
             for entries in std::iter::once(&mut *a).chain(&mut *b) {
-                let values = entries.to_field(device);
+                let values = entries.field(device);
                 *values = pad_rows(device, values, &[Fr::zero()], (length, full));
             }
         });
@@ -68,7 +68,7 @@ impl<D: Device> Product<D> {
     /// The first entries.
     fn ends(&mut self) -> (Fr, Fr) {
         let device = &*self.device;
-        let first = |entries: &mut Loaded<D>| match entries.to_field(device) {
+        let first = |entries: &mut Loaded<D>| match entries.field(device) {
             values if values.length() == 0 => Fr::zero(),
             values => values.read(device, 0, 1)[0],
         };

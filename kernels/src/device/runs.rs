@@ -6,11 +6,11 @@ use ark_bls12_381::Fr;
 use ark_ff::Zero;
 
 use super::Argument;
-use super::array::{Array, Plain, Point, bytes_of, launch};
+use super::array::{Array, Plain, Point, bytes_of, bytes_of_mut, launch};
 use super::keep::Copied;
 use super::machine::{BLOCK, Device, raise};
 use super::sums::sum_uneven;
-use crate::{Ints, Piece, each_width};
+use crate::{Integers, Ints, Piece, each_width};
 
 /// Entries of a unit, on average; as in `runs.cuh`.
 const UNIT: usize = 64;
@@ -87,9 +87,38 @@ impl<D: Device> Packed<D> {
         Packed { copied: Copied::of(device, bytes(ints)), kind: kind(ints), length: ints.len() }
     }
 
+    /// `length` integers of any value, of the width of `like`.
+    pub fn new(device: &D, length: usize, like: Ints<'_>) -> Self {
+        let kind = kind(like);
+        let bytes = length * (kind & 15) as usize;
+        Packed { copied: Copied::new(device, bytes), kind, length }
+    }
+
     /// Number of integers.
     pub fn length(&self) -> usize {
         self.length
+    }
+
+    /// Least and greatest that the width holds.
+    pub fn room(&self) -> (i64, i64) {
+        match self.kind {
+            17 => Ints::U8(&[]).room(),
+            2 => Ints::I16(&[]).room(),
+            18 => Ints::U16(&[]).room(),
+            4 => Ints::I32(&[]).room(),
+            _ => Ints::I64(&[]).room(),
+        }
+    }
+
+    /// Makes all of them 0.
+    pub fn clear(&self, device: &D) {
+        self.copied.clear(device);
+    }
+
+    /// Copies them to `to`, of the same width, from place `start` on.
+    pub fn read(&self, device: &D, to: &mut Integers, start: usize) {
+        assert_eq!(kind(to.view()), self.kind, "integers of one width");
+        each_width!(Integers, to, to => self.copied.read(device, bytes_of_mut(&mut to[start..start + self.length])));
     }
 
     /// Where they are, and their kind.

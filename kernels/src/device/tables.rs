@@ -41,7 +41,7 @@ impl<D: Device> Loaded<D> {
     }
 
     /// Makes them field elements, if they are not.
-    pub fn to_field(&mut self, device: &D) -> &mut Array<D, Fr> {
+    pub fn field(&mut self, device: &D) -> &mut Array<D, Fr> {
         if let Loaded::Ints(packed) = self {
             let (out, one) = (Array::new(device, packed.length()), Array::of(device, &[Fr::one()]));
             contract_ints(device, (packed, [0; 3]), (1, packed.length()), &one, out.at(0));

@@ -2,7 +2,7 @@
 
 use super::InferError;
 use super::execute::Executor;
-use super::tensor::{Cells, GRAIN, Tensor};
+use super::tensor::{Cells, GRAIN, Tensor, strides};
 use rayon::prelude::*;
 use std::ops::{AddAssign, Mul, Range};
 use std::sync::Arc;
@@ -199,7 +199,7 @@ impl Executor<'_> {
         let mut parts = Vec::new();
         for term in &sum.terms {
             let part = self.part(site, term)?;
-            let steps = Steps::new(self.offsets(site, &part, axes)?);
+            let steps = Steps::new(self.offsets(site, &part.tensor.ranges, &part.slots, axes)?);
             parts.push((part, steps));
         }
         let bound = parts.iter().try_fold(sum.constant.unsigned_abs(), |bound, (part, _)| {
@@ -226,6 +226,7 @@ impl Executor<'_> {
                 if let Some(sum) = self.prefix(column, &term.index) {
                     return Ok(Part { coefficient: term.coefficient, tensor: sum, slots });
                 }
+                self.near_column(column);
                 self.columns[column].clone()
             }
             Source::Product(product) => self.product(product)?,
@@ -239,7 +240,7 @@ impl Executor<'_> {
     }
 
     /// The matrix `[i < list[t]]` on the current slice.
-    fn below(&self, list: ListId, index: &[Index]) -> Tensor {
+    pub(super) fn below(&self, list: ListId, index: &[Index]) -> Tensor {
         let range = |slot: usize| match index.get(slot) {
             Some(Index::At(axis)) => self.slice[*axis].clone(),
             _ => 0..0,
@@ -359,9 +360,8 @@ impl Executor<'_> {
             // The layer below, read where the reader stands.
             let mut slots = vec![(*layer, None)];
             slots.extend(index[1..].iter().filter_map(slot));
-            let part = Part { coefficient: 1, tensor: tensor.clone(), slots };
             let reader = std::mem::replace(&mut self.slice[*layer], below..below + 1);
-            let offsets = self.offsets("", &part, &[&[*layer], &axes[..]].concat());
+            let offsets = self.offsets("", &tensor.ranges, &slots, &[&[*layer], &axes[..]].concat());
             self.slice[*layer] = reader;
             let offsets = offsets.ok()?;
             let sum = Arc::make_mut(&mut self.prefixes[known].sum);
@@ -380,16 +380,22 @@ impl Executor<'_> {
         (self.prefixes[known].sum.magnitude < NARROW).then(|| self.prefixes[known].sum.clone())
     }
 
-    /// For each of `axes`, how far each of its indices moves in the part's cells.
-    fn offsets(&self, site: &str, part: &Part, axes: &[AxisId]) -> Result<Vec<Vec<usize>>, InferError> {
-        let strides = part.tensor.strides();
+    /// For each of `axes`, how far each of its indices moves in the box `ranges` whose `slots` follow them.
+    pub(super) fn offsets(
+        &self,
+        site: &str,
+        ranges: &[Range<usize>],
+        slots: &[(AxisId, Option<ListId>)],
+        axes: &[AxisId],
+    ) -> Result<Vec<Vec<usize>>, InferError> {
+        let strides = strides(ranges);
         let mut offsets: Vec<Vec<usize>> = axes.iter().map(|&axis| vec![0; self.slice[axis].len()]).collect();
-        for (slot, &(reader, list)) in part.slots.iter().enumerate() {
+        for (slot, &(reader, list)) in slots.iter().enumerate() {
             let place = axes
                 .iter()
                 .position(|&axis| axis == reader)
                 .ok_or_else(|| unsupported(site, "a term reads an axis that its reader lacks"))?;
-            let own = &part.tensor.ranges[slot];
+            let own = &ranges[slot];
             for (offset, index) in offsets[place].iter_mut().zip(self.slice[reader].clone()) {
                 let index = list.map_or(index, |list| self.lists[list][index]);
                 if !own.contains(&index) {
@@ -407,8 +413,7 @@ impl Executor<'_> {
         if slots.len() != index.len() {
             return None;
         }
-        let part = Part { coefficient: 1, tensor: self.columns[column].clone(), slots };
-        let offsets = self.offsets("", &part, axes).ok()?;
+        let offsets = self.offsets("", &self.columns[column].ranges, &slots, axes).ok()?;
         let mut inner = 1;
         for offsets in offsets.iter().rev() {
             let first = offsets.first()?;
@@ -422,7 +427,8 @@ impl Executor<'_> {
     }
 }
 
-fn slot(index: &Index) -> Option<(AxisId, Option<ListId>)> {
+/// The reader's axis that a slot follows, and the list between them.
+pub(super) fn slot(index: &Index) -> Option<(AxisId, Option<ListId>)> {
     match index {
         Index::At(axis) => Some((*axis, None)),
         Index::Pick(axis, list) => Some((*axis, Some(*list))),

@@ -1,6 +1,7 @@
 //! Decides the values of witness columns: each by its rule, slice by slice, in the program's schedule.
 
 use super::evaluate::{Prefix, Reading, unsupported};
+use super::far::Held;
 use super::multiply::Multiply;
 use super::structure::{Structure, local, needed};
 use super::tensor::{Cells, Tensor, by_runs, join, window};
@@ -24,9 +25,9 @@ pub struct Executor<'a> {
     pub(super) columns: Vec<Arc<Tensor>>,
     /// By column: whether it is computed at all, and whether all of it is kept.
     needed: Vec<bool>,
-    local: Vec<bool>,
+    pub(super) local: Vec<bool>,
     /// By column of causal pairs: all of it that is computed so far, where all of it is kept.
-    triangles: Vec<Option<Arc<Integers>>>,
+    pub(super) triangles: Vec<Option<Arc<Integers>>>,
     /// By table: its outputs.
     pub(super) tables: Vec<Vec<Vec<i64>>>,
     pub(super) rotations: Vec<(Rotary, Arc<Vec<Vec<(i64, i64)>>>)>,
@@ -38,7 +39,9 @@ pub struct Executor<'a> {
     pub(super) reduced: Vec<(Source, Vec<Index>, Arc<Tensor>)>,
     pub(super) prefixes: Vec<Prefix>,
     /// By column: what a digit was taken of, least and greatest.
-    digits: Vec<Option<(i128, i128)>>,
+    pub(super) digits: Vec<Option<(i128, i128)>>,
+    /// What a device has of all that.
+    pub(super) far: Held,
 }
 
 impl<'a> Executor<'a> {
@@ -119,6 +122,7 @@ impl<'a> Executor<'a> {
             products,
             reduced: Vec::new(),
             digits,
+            far: Held::default(),
         })
     }
 
@@ -155,6 +159,7 @@ impl<'a> Executor<'a> {
             }
         }
         self.prefixes.clear();
+        self.far.next_slice(self.columns.len());
         for segment in 0..self.structure.segments.len() {
             let layer = self.structure.layer.filter(|_| self.structure.segments[segment].layered);
             let columns = self.structure.segments[segment].columns.clone();
@@ -165,6 +170,7 @@ impl<'a> Executor<'a> {
                 }
                 self.products.fill(None);
                 self.reduced.clear();
+                self.far.next_layer(self.products.len());
                 for &column in &columns {
                     if self.needed[column] {
                         self.fill(column)?;
@@ -193,6 +199,9 @@ impl<'a> Executor<'a> {
         let column = &program.columns[id];
         let (name, axes) = (&column.name, &column.axes);
         let Origin::Witness(rule) = &column.origin else { return Ok(()) };
+        if self.fill_far(id, rule).is_some() {
+            return Ok(());
+        }
         let last = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
         // Least and greatest of what digits are taken of.
         let seen = Mutex::new(self.digits[id]);

@@ -5,6 +5,7 @@
 
 mod evaluate;
 mod execute;
+mod far;
 mod generate;
 pub mod interpret;
 mod multiply;
@@ -17,7 +18,7 @@ mod tests;
 
 pub use execute::Executor;
 pub use generate::{generate, generate_by, logits};
-pub use multiply::{Multiply, ON_CPU, multiply_on};
+pub use multiply::{Arithmetic, Multiply, ON_CPU, multiply_on};
 pub use trace::{Trace, trace, trace_by};
 pub(crate) use trace::{direct, held};
 

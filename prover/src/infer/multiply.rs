@@ -8,29 +8,61 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
+use zkllm_kernels::tensors::{Block, QUAD, Tensors};
 use zkllm_kernels::{Backend, Cpu, Integers, Overflow, Rows, each_width};
 use zkllm_verifier::arith::tables;
-use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, Program, Rotary, Source};
+use zkllm_verifier::program::{AxisId, Operand, Product, ProductId, ProductKind, Program, Rotary, Source, Term};
 
-/// What multiplies matrices of integers: [`Backend::multiply`] of some backend.
-pub type Multiply<'a> = &'a (dyn Fn(&[i32], Rows<'_>, usize) -> Result<Vec<i64>, Overflow> + Sync);
+/// What an inference has done elsewhere.
+pub trait Arithmetic: Sync {
+    /// [`Backend::multiply`] of some backend.
+    ///
+    /// # Errors
+    /// Its own.
+    fn multiply(&self, left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>, Overflow>;
 
-/// On the CPU.
+    /// [`Backend::tensors`] of it.
+    fn tensors(&self) -> Option<&dyn Tensors> {
+        None
+    }
+}
+
+impl<F: Fn(&[i32], Rows<'_>, usize) -> Result<Vec<i64>, Overflow> + Sync> Arithmetic for F {
+    fn multiply(&self, left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>, Overflow> {
+        self(left, right, depth)
+    }
+}
+
+/// What does the arithmetic of an inference.
+pub type Multiply<'a> = &'a dyn Arithmetic;
+
+/// The CPU.
 pub const ON_CPU: Multiply<'static> = &zkllm_kernels::integer::multiply;
 
 /// Products of integers that make a matrix product worth a device: in all, and for each byte that is copied there and
 /// back. Estimates, for a CPU of 50 G/s and copies of 6 GB/s.
 const LEAST: (usize, usize) = (1 << 24, 8);
 
-/// Multiplies on `backend` what is worth the copies to a device, else on the CPU.
-pub fn multiply_on<B: Backend>(backend: &B) -> impl Fn(&[i32], Rows<'_>, usize) -> Result<Vec<i64>, Overflow> + Sync {
-    |left, right, depth| {
+/// A backend.
+struct On<'b, B>(&'b B);
+
+impl<B: Backend> Arithmetic for On<'_, B> {
+    fn multiply(&self, left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>, Overflow> {
         if is_large(left, right, depth) {
-            backend.multiply(left, right, depth)
+            self.0.multiply(left, right, depth)
         } else {
             Cpu.multiply(left, right, depth)
         }
     }
+
+    fn tensors(&self) -> Option<&dyn Tensors> {
+        self.0.tensors()
+    }
+}
+
+/// Has `backend` do what is worth the copies to a device, and the CPU the rest.
+pub fn multiply_on<B: Backend>(backend: &B) -> impl Arithmetic {
+    On(backend)
 }
 
 pub(super) fn is_large(left: &[i32], right: Rows<'_>, depth: usize) -> bool {
@@ -51,19 +83,15 @@ enum Matrix {
     Wide(Vec<i128>),
 }
 
-/// Some rows of a batch's product, with the first columns, in which alone they have results: the others are 0. Beyond `depth`
-/// the left factor is 0 in these rows.
-struct Block {
-    rows: Range<usize>,
-    columns: usize,
-    depth: usize,
-}
-
 impl Executor<'_> {
     /// The product on the current slice, kept until the slice changes.
     pub(super) fn product(&mut self, id: ProductId) -> Result<Arc<Tensor>, InferError> {
         if let Some(known) = &self.products[id] {
             return Ok(known.clone());
+        }
+        if let Some(there) = self.near_product(id) {
+            self.products[id] = Some(there.clone());
+            return Ok(there);
         }
         let program = self.program.clone();
         let product = &program.products[id];
@@ -115,7 +143,13 @@ impl Executor<'_> {
     }
 
     /// The blocks of a matrix product. Nothing reads scores above the diagonal, and causal columns are 0 there.
-    fn blocks(&self, product: &Product, rows: &[AxisId], columns: &[AxisId], depth: &[AxisId]) -> Vec<Block> {
+    pub(super) fn blocks(
+        &self,
+        product: &Product,
+        rows: &[AxisId],
+        columns: &[AxisId],
+        depth: &[AxisId],
+    ) -> Vec<Block> {
         let count = |axes: &[AxisId]| -> usize { axes.iter().map(|&axis| self.slice[axis].len()).product() };
         let (m, n, k) = (count(rows), count(columns), count(depth));
         let left = &product.left;
@@ -126,7 +160,7 @@ impl Executor<'_> {
         };
         let exist = self.existing_of_rows(rows, axis);
         // Few enough that each is a large product, many enough that little is computed in vain.
-        let height = self.slice[axis].len().div_ceil(8).max(128);
+        let height = self.slice[axis].len().div_ceil(8).max(128).next_multiple_of(QUAD);
         let block = |start: usize| {
             let rows = start..m.min(start + height);
             let exist = rows.clone().map(&exist).max().unwrap_or(0);
@@ -155,6 +189,9 @@ impl Executor<'_> {
 
     /// The operand with its axes in this order. A column that already lies so is not copied.
     fn matrix(&mut self, name: &str, operand: &Operand, axes: &[AxisId]) -> Result<Matrix, InferError> {
+        if let [Term { source: Source::Column(column), .. }] = operand.sum.terms[..] {
+            self.near_column(column);
+        }
         if let ([term], 0) = (&operand.sum.terms[..], operand.sum.constant)
             && let (1, Source::Column(column)) = (term.coefficient, term.source)
             && let Some(run) = self.run(column, &term.index, axes)
@@ -207,7 +244,7 @@ impl Executor<'_> {
     }
 
     /// `(cos, sin)` by position and pair.
-    fn rotation(&mut self, rotary: &Rotary) -> Arc<Vec<Vec<(i64, i64)>>> {
+    pub(super) fn rotation(&mut self, rotary: &Rotary) -> Arc<Vec<Vec<(i64, i64)>>> {
         if let Some((_, table)) = self.rotations.iter().find(|(known, _)| known == rotary) {
             return table.clone();
         }
@@ -263,7 +300,7 @@ fn contract(
         let wider = if short.is_none() { long(right, r, k, depth) } else { None };
         let rows = short.as_deref().map(Rows::I16).or(wider.as_deref().map(Rows::I32));
         if let (Some(left), Some(rows)) = (long(left, l, k, depth), rows)
-            && let Ok(values) = multiply(&left, rows, depth)
+            && let Ok(values) = multiply.multiply(&left, rows, depth)
         {
             return Some(Values::Narrow(values));
         }

@@ -149,7 +149,8 @@ impl Tensor {
     }
 }
 
-fn strides(ranges: &[Range<usize>]) -> Vec<usize> {
+/// The steps of the axes of a box, row major.
+pub(super) fn strides(ranges: &[Range<usize>]) -> Vec<usize> {
     let mut strides = vec![1; ranges.len()];
     for axis in (1..ranges.len()).rev() {
         strides[axis - 1] = strides[axis] * ranges[axis].len();

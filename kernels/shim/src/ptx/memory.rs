@@ -1,7 +1,7 @@
 //! Decides what the memory of a device allows: accesses inside one allocation, aligned, and in one launch no place that one
 //! thread writes and another one reads or writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// All allocations, by their addresses.
 #[derive(Default)]
@@ -17,6 +17,8 @@ struct Area {
     bytes: usize,
     words: Vec<u32>,
     marks: Vec<Mark>,
+    /// Launch and thread of the last write of a byte that was not of a whole word.
+    bytes_written: HashMap<usize, (u32, u32)>,
 }
 
 /// Who used a word in a launch: threads counted from 1, 0 for nobody.
@@ -30,11 +32,15 @@ struct Mark {
 /// More than one thread; as a writer, atomically.
 const SEVERAL: u32 = u32::MAX;
 
+/// As a writer: threads that each write bytes of their own. Nobody may read them in the same launch.
+const OF_BYTES: u32 = u32::MAX - 1;
+
 /// What is done with a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Read,
     Write,
+    WriteBytes,
     Atomic,
 }
 
@@ -45,8 +51,8 @@ impl Heap {
         let address = self.next.max(1 << 40);
         self.next = address + bytes.next_multiple_of(256) as u64 + 256;
         let words = bytes.div_ceil(4);
-        self.areas
-            .insert(address, Area { bytes, words: vec![0xa5a5_a5a5; words], marks: vec![Mark::default(); words] });
+        let (words, marks) = (vec![0xa5a5_a5a5; words], vec![Mark::default(); words]);
+        self.areas.insert(address, Area { bytes, words, marks, bytes_written: HashMap::new() });
         address
     }
 
@@ -97,12 +103,21 @@ impl Heap {
         Ok(value >> (at % 4 * 8) << unused >> unused)
     }
 
-    /// Writes 4 or 8 bytes.
+    /// Writes 1, 2, 4 or 8 bytes.
     pub fn store(&mut self, thread: u32, address: u64, bytes: usize, value: u64) -> Result<(), String> {
         let launch = self.launch;
         let (area, at) = self.area(address, bytes).ok_or("writes outside every allocation")?;
-        if !bytes.is_multiple_of(4) {
-            return Err("writes less than a word, which is not supported here".to_string());
+        if bytes < 4 {
+            area.marks[at / 4].note(launch, thread, Access::WriteBytes)?;
+            for (at, byte) in (at..at + bytes).zip(value.to_le_bytes()) {
+                let before = area.bytes_written.insert(at, (launch, thread));
+                if before.is_some_and(|(of, other)| of == launch && other != thread) {
+                    return Err("races with another thread: both write a byte".to_string());
+                }
+                let shift = at % 4 * 8;
+                area.words[at / 4] = area.words[at / 4] & !(0xff << shift) | u32::from(byte) << shift;
+            }
+            return Ok(());
         }
         for (place, word) in (at / 4..(at + bytes) / 4).enumerate() {
             area.marks[word].note(launch, thread, Access::Write)?;
@@ -131,6 +146,7 @@ impl Mark {
         let race = match access {
             Access::Read => other(self.writer),
             Access::Write => other(self.writer) || other(self.reader),
+            Access::WriteBytes => self.writer != OF_BYTES && other(self.writer) || other(self.reader),
             Access::Atomic => self.writer != 0 && self.writer != SEVERAL || self.reader != 0,
         };
         if race {
@@ -139,6 +155,7 @@ impl Mark {
         match access {
             Access::Read => self.reader = if self.reader == 0 || self.reader == thread { thread } else { SEVERAL },
             Access::Write => self.writer = thread,
+            Access::WriteBytes => self.writer = OF_BYTES,
             Access::Atomic => self.writer = SEVERAL,
         }
         Ok(())

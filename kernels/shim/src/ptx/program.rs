@@ -478,10 +478,16 @@ fn pure(name: &str) -> Option<fn([u64; 4]) -> u64> {
         // What a division by 0 gives is not said.
         "div.u32" => |[a, b, ..]| (a as u32).checked_div(b as u32).map_or(0xdead_beef, u64::from),
         "div.u64" => |[a, b, ..]| a.checked_div(b).unwrap_or(0xdead_beef_dead_beef),
+        "div.s64" => |[a, b, ..]| match b {
+            0 => 0xdead_beef_dead_beef,
+            _ => (a as i64).wrapping_div(b as i64) as u64,
+        },
         "rem.u32" => |[a, b, ..]| (a as u32).checked_rem(b as u32).map_or(0xdead_beef, u64::from),
         "rem.u64" => |[a, b, ..]| a.checked_rem(b).unwrap_or(0xdead_beef_dead_beef),
         "min.u64" => |[a, b, ..]| a.min(b),
         "max.u64" => |[a, b, ..]| a.max(b),
+        "min.s64" => |[a, b, ..]| (a as i64).min(b as i64) as u64,
+        "max.s64" => |[a, b, ..]| (a as i64).max(b as i64) as u64,
         "min.u32" => |[a, b, ..]| (a as u32).min(b as u32) as u64,
         "max.u32" => |[a, b, ..]| (a as u32).max(b as u32) as u64,
         "and.b16" | "and.b32" | "and.b64" | "and.pred" => |[a, b, ..]| a & b,

@@ -1,0 +1,620 @@
+//! Decides what of an inference runs on a device: the same as on the host, on tensors that stay there.
+//!
+//! Whatever does not fit (a value of more than 62 bits, a row that is in no table, a shape that nobody needed) is left to the
+//! host, which names what is wrong: a `None` here means so. Columns are copied to the host as they are made.
+
+use super::evaluate::{NARROW, slot};
+use super::execute::Executor;
+use super::tensor::{Cells, Tensor, join, window};
+use crate::causal;
+use std::iter::zip;
+use std::ops::Range;
+use std::sync::Arc;
+use zkllm_kernels::tensors::{Batches, Block, Each, Far, Layout, Pairs, Part, QUAD, Reading, Tensors};
+use zkllm_kernels::{Integers, Ints};
+use zkllm_verifier::program::{
+    AxisId, Column, ColumnId, Index, ListId, Lookup, Operand, Origin, Product, ProductId, ProductKind, Rotary, Rule,
+    Source, Sum, Term, Zero,
+};
+
+/// A box of a tensor on the device, row major.
+#[derive(Clone, Debug)]
+struct There {
+    axes: Vec<AxisId>,
+    ranges: Vec<Range<usize>>,
+    cells: Far,
+    /// Least and greatest value.
+    ends: (i64, i64),
+    /// Whether the host has it too.
+    near: bool,
+}
+
+impl There {
+    fn magnitude(&self) -> u128 {
+        u128::from(self.ends.0.unsigned_abs().max(self.ends.1.unsigned_abs()))
+    }
+}
+
+/// The axes of the reader that the slots of a tensor follow, and the lists between them.
+type Slots = Vec<(AxisId, Option<ListId>)>;
+
+/// A sum over the layers below.
+#[derive(Clone)]
+struct Below {
+    column: ColumnId,
+    index: Vec<Index>,
+    layers: usize,
+    sum: There,
+}
+
+/// What is on the device.
+#[derive(Default)]
+pub(super) struct Held {
+    /// By column: the last slice that was made of it.
+    columns: Vec<Option<There>>,
+    /// The model's columns.
+    model: Vec<(ColumnId, There)>,
+    /// By product: its value on the current slice.
+    products: Vec<Option<There>>,
+    reduced: Vec<(Source, Vec<Index>, There)>,
+    below: Vec<Below>,
+    /// Outputs of tables, and angles.
+    tables: Vec<((usize, usize), Far)>,
+    turns: Vec<(Rotary, Far)>,
+}
+
+impl Held {
+    /// Forgets what belongs to a slice of tokens.
+    pub fn next_slice(&mut self, columns: usize) {
+        self.columns = vec![None; columns];
+        self.below.clear();
+    }
+
+    /// Forgets what belongs to a layer.
+    pub fn next_layer(&mut self, products: usize) {
+        self.products = vec![None; products];
+        self.reduced.clear();
+    }
+}
+
+/// Whether integers have 32 bits at most.
+fn fits_i32((least, greatest): (i64, i64)) -> bool {
+    i32::try_from(least).is_ok() && i32::try_from(greatest).is_ok()
+}
+
+const I32: (i64, i64) = (i32::MIN as i64, i32::MAX as i64);
+const I16: (i64, i64) = (i16::MIN as i64, i16::MAX as i64);
+
+impl<'a> Executor<'a> {
+    /// The device, if there is one and so many values are worth it.
+    fn there(&self, count: usize) -> Option<&'a dyn Tensors> {
+        self.multiply.tensors().filter(|tensors| count >= tensors.least() && count < 1 << 32)
+    }
+
+    fn boxed(&self, axes: &[AxisId]) -> Vec<Range<usize>> {
+        axes.iter().map(|&axis| self.slice[axis].clone()).collect()
+    }
+
+    fn count(&self, axes: &[AxisId]) -> usize {
+        axes.iter().map(|&axis| self.slice[axis].len()).product()
+    }
+
+    /// The pairs of a tensor over `axes`, if it is of pairs.
+    fn pairs(&self, axes: &[AxisId], causal: bool) -> Option<Pairs> {
+        let ([.., t, u], true) = (axes, causal) else { return (!causal).then(Pairs::default) };
+        let (t, u) = (&self.slice[*t], &self.slice[*u]);
+        let shift = t.start.checked_sub(u.start)?;
+        Some(Pairs { length: u.len(), rows: t.len(), shift })
+    }
+
+    fn tensor(tensors: &dyn Tensors, axes: &[AxisId], ranges: Vec<Range<usize>>, cells: Far) -> There {
+        let ends = tensors.ends(&cells);
+        There { axes: axes.to_vec(), ranges, cells, ends, near: false }
+    }
+
+    /// One column on the current slice, by its rule; `None` if that is the host's to do.
+    pub(super) fn fill_far(&mut self, id: ColumnId, rule: &Rule) -> Option<()> {
+        let program = self.program.clone();
+        let column = &program.columns[id];
+        let axes = &column.axes;
+        let tensors = self.there(self.count(axes))?;
+        let pairs = self.pairs(axes, column.causal)?;
+        let mut seen = None;
+        let mut values = match rule {
+            Rule::Exact { of } => tensors.read(&self.far_reading(of, axes)?.0, 0, 0, None, pairs),
+            Rule::Round { of, shift } if *shift < 62 => {
+                tensors.read(&self.far_reading(of, axes)?.0, 1 << (shift - 1), *shift, None, pairs)
+            }
+            Rule::Digit { of, shift } if *shift < 62 => {
+                let all = tensors.read(&self.far_reading(of, axes)?.0, 0, 0, None, pairs);
+                // What does not exist has no value; a 0 more is in every range that the digits of a 0 are.
+                let ends = tensors.ends(&all);
+                seen = Some((ends.0.into(), ends.1.into()));
+                tensors.read(&self.again(axes, [(1, all)]), 0, *shift, None, pairs)
+            }
+            Rule::RowMax { of, over, shift } if *shift < 62 => {
+                let all = [&axes[..], &[*over]].concat();
+                let later = self.structure.later(*over);
+                let pairs = self.pairs(&all, true).filter(|_| later.is_some() && axes.last().copied() == later)?;
+                tensors.tops(&self.far_reading(of, &all)?.0, *shift, pairs)
+            }
+            Rule::Gap { top, of, shift } if *shift < 62 => {
+                let rows = &axes[..axes.len() - 1];
+                let own = Sum::of(1, *top, &program.columns[*top].axes);
+                let tops = tensors.read(&self.far_reading(&own, rows)?.0, 0, 0, None, Pairs::default());
+                tensors.read(&self.far_reading(of, axes)?.0, 0, *shift, Some(&tops), pairs)
+            }
+            Rule::Output { table, of, output } => {
+                let rows = tensors.read(&self.far_reading(of, axes)?.0, 0, 0, None, pairs);
+                let outputs = self.far_table(tensors, *table, *output)?;
+                let (least, greatest) = tensors.ends(&rows);
+                if least < 0 || greatest >= outputs.len() as i64 {
+                    return None;
+                }
+                let found = tensors.each(Each::Take, &outputs, &rows);
+                self.existing_only(tensors, column, found, pairs)
+            }
+            Rule::Divide { numerator, denominator } => {
+                let (numerator, n) = self.far_reading(numerator, axes)?;
+                let (denominator, d) = self.far_reading(denominator, axes)?;
+                if n >= 1 << 60 || d >= 1 << 60 {
+                    return None;
+                }
+                let denominator = tensors.read(&denominator, 0, 0, None, Pairs::default());
+                if tensors.ends(&denominator).0 <= 0 {
+                    return None;
+                }
+                let numerator = tensors.read(&numerator, 0, 0, None, Pairs::default());
+                let quotients = tensors.each(Each::Divide, &numerator, &denominator);
+                self.existing_only(tensors, column, quotients, pairs)
+            }
+            _ => return None,
+        };
+        let (ranges, ends) = (self.boxed(axes), tensors.ends(&values));
+        if self.local[id] {
+            values = tensors.stored(&values, ends, Layout::Whole);
+        } else if column.causal {
+            let whole: Vec<_> = program.lengths(axes).into_iter().map(|length| 0..length).collect();
+            let (side, window) = (causal::side(&program, axes, true), window(&whole, &ranges)?);
+            let kept = self.triangles[id].get_or_insert_with(|| {
+                let count = causal::stored(side, whole.iter().map(Range::len).product());
+                Arc::new(Integers::zeros_for(count, ends))
+            });
+            let kept = Arc::make_mut(kept);
+            kept.widen(ends);
+            tensors.near(
+                &tensors.stored(&values, kept.room(), Layout::Triangles(side)),
+                kept,
+                causal::stored(side, window.start),
+            );
+            values = tensors.stored(&values, ends, Layout::Whole);
+        } else {
+            let tensor = Arc::make_mut(&mut self.columns[id]);
+            let window = tensor.window(&ranges)?;
+            let Cells::Ints(kept) = &mut tensor.cells else { return None };
+            let kept = Arc::make_mut(kept);
+            let room = kept.room();
+            if tensor.magnitude == 0 && (ends.0 < room.0 || room.1 < ends.1) {
+                // Nothing but zeros so far, which need not be copied.
+                *kept = Integers::zeros_for(kept.len(), ends);
+            }
+            kept.widen(ends);
+            values = tensors.stored(&values, kept.room(), Layout::Whole);
+            tensors.near(&values, kept, window.start);
+            let largest = u128::from(ends.0.unsigned_abs().max(ends.1.unsigned_abs()));
+            tensor.magnitude = tensor.magnitude.max(largest);
+        }
+        if let Some(range) = seen {
+            self.digits[id] = Some(self.digits[id].map_or(range, |known| join(known, range)));
+        }
+        self.far.columns[id] = Some(There { axes: axes.clone(), ranges, cells: values, ends, near: false });
+        Some(())
+    }
+
+    /// Tensors over `axes` as they are on the current slice, added with coefficients.
+    fn again<const N: usize>(&self, axes: &[AxisId], terms: [(i64, Far); N]) -> Reading {
+        let lengths: Vec<usize> = axes.iter().map(|&axis| self.slice[axis].len()).collect();
+        let part = |(coefficient, cells)| Part { coefficient, cells, steps: row_major(&lengths) };
+        Reading { constant: 0, parts: terms.map(part).into(), lengths: lengths.clone() }
+    }
+
+    /// The values of a column, 0 where there is no pair.
+    fn existing_only(&self, tensors: &dyn Tensors, column: &Column, values: Far, pairs: Pairs) -> Far {
+        if column.causal { tensors.read(&self.again(&column.axes, [(1, values)]), 0, 0, None, pairs) } else { values }
+    }
+
+    /// Whether a sum is 0 everywhere on the current slice; `None` if that is the host's to say.
+    pub(super) fn zero_far(&mut self, zero: &Zero) -> Option<()> {
+        let tensors = self.there(self.count(&zero.axes))?;
+        let values = tensors.read(&self.far_reading(&zero.sum, &zero.axes)?.0, 0, 0, None, Pairs::default());
+        (tensors.ends(&values) == (0, 0)).then_some(())
+    }
+
+    /// See [`Executor::check_lookup`].
+    pub(super) fn lookup_far(
+        &mut self,
+        lookup: &Lookup,
+        rows: Option<&mut Integers>,
+        multiplicities: &mut [u64],
+    ) -> Option<()> {
+        let axes = &lookup.axes;
+        let tensors = self.there(self.count(axes))?;
+        let pairs = self.pairs(axes, lookup.causal)?;
+        let [number, outputs @ ..] = &lookup.values[..] else { return None };
+        if self.tables[lookup.table].len() != outputs.len() {
+            return None;
+        }
+        let numbers = tensors.read(&self.far_reading(number, axes)?.0, 0, 0, None, pairs);
+        let (least, greatest) = tensors.ends(&numbers);
+        if least < 0 || greatest >= multiplicities.len() as i64 {
+            return None;
+        }
+        for (output, value) in outputs.iter().enumerate() {
+            let expected = tensors.each(Each::Take, &self.far_table(tensors, lookup.table, output)?, &numbers);
+            let found = tensors.read(&self.far_reading(value, axes)?.0, 0, 0, None, Pairs::default());
+            let difference = self.again(axes, [(1, found), (-1, expected)]);
+            if tensors.ends(&tensors.read(&difference, 0, 0, None, pairs)) != (0, 0) {
+                return None;
+            }
+        }
+        if let Some(rows) = rows {
+            let whole: Vec<_> = self.program.lengths(axes).into_iter().map(|length| 0..length).collect();
+            let (window, side) = (window(&whole, &self.boxed(axes))?, causal::side(&self.program, axes, lookup.causal));
+            let layout = if side == 0 { Layout::Whole } else { Layout::Triangles(side) };
+            tensors.near(&tensors.stored(&numbers, rows.room(), layout), rows, causal::stored(side, window.start));
+        }
+        let counts = tensors.count(&numbers, pairs, multiplicities.len());
+        zip(multiplicities, counts).for_each(|(total, count)| *total += u64::from(count));
+        Some(())
+    }
+
+    /// Makes the host see a column that only the device has.
+    pub(super) fn near_column(&mut self, id: ColumnId) {
+        let only_there = self.local[id] || self.program.columns[id].causal;
+        let slice = self.boxed(&self.program.columns[id].axes);
+        let Some(Some(there)) = self.far.columns.get_mut(id).filter(|_| only_there) else { return };
+        if there.near || there.ranges != slice {
+            return;
+        }
+        let Some(tensors) = self.multiply.tensors() else { return };
+        let mut values = tensors.zeros(&there.cells);
+        tensors.near(&there.cells, &mut values, 0);
+        there.near = true;
+        self.columns[id] = Arc::new(Tensor::shared(&there.axes, slice, Arc::new(values)));
+    }
+
+    /// A product that the device has, for the host.
+    pub(super) fn near_product(&mut self, id: ProductId) -> Option<Arc<Tensor>> {
+        let (tensors, there) = (self.multiply.tensors()?, self.far_product(id)?);
+        let mut values = tensors.zeros(&there.cells);
+        tensors.near(&there.cells, &mut values, 0);
+        Some(Arc::new(Tensor::shared(&there.axes, there.ranges.clone(), Arc::new(values))))
+    }
+
+    fn far_table(&mut self, tensors: &dyn Tensors, table: usize, output: usize) -> Option<Far> {
+        if let Some((_, known)) = self.far.tables.iter().find(|(of, _)| *of == (table, output)) {
+            return Some(known.clone());
+        }
+        let values = tensors.far(Ints::I64(self.tables[table].get(output)?));
+        self.far.tables.push(((table, output), values.clone()));
+        Some(values)
+    }
+
+    /// A sum over `axes` on the current slice, and a bound of its values and of those of some of its terms.
+    fn far_reading(&mut self, sum: &Sum, axes: &[AxisId]) -> Option<(Reading, u128)> {
+        self.there(self.count(axes))?;
+        let (mut parts, mut bound) = (Vec::new(), sum.constant.unsigned_abs());
+        for term in &sum.terms {
+            let (there, slots) = self.far_part(term)?;
+            bound = bound.checked_add(term.coefficient.unsigned_abs().checked_mul(there.magnitude())?)?;
+            let steps = self.offsets("", &there.ranges, &slots, axes).ok()?;
+            parts.push(Part { coefficient: i64::try_from(term.coefficient).ok()?, cells: there.cells, steps });
+        }
+        let lengths = axes.iter().map(|&axis| self.slice[axis].len()).collect();
+        let reading = Reading { constant: i64::try_from(sum.constant).ok()?, lengths, parts };
+        (bound < NARROW).then_some((reading, bound))
+    }
+
+    fn far_part(&mut self, term: &Term) -> Option<(There, Slots)> {
+        let slots: Slots = term.index.iter().filter_map(slot).collect();
+        let summed = slots.len() < term.index.len();
+        let known = |(source, index, _): &&(Source, Vec<Index>, There)| (source, index) == (&term.source, &term.index);
+        if let Some((.., there)) = self.far.reduced.iter().find(known).filter(|_| summed) {
+            return Some((there.clone(), slots));
+        }
+        let there = match term.source {
+            Source::Column(column) => {
+                if let Some(sum) = self.far_below(column, &term.index) {
+                    return Some((sum, slots));
+                }
+                self.far_column(column, &term.index)?
+            }
+            Source::Product(product) => self.far_product(product)?,
+            Source::Below(list) => {
+                let Tensor { axes, ranges, cells: Cells::Ints(ints), .. } = self.below(list, &term.index) else {
+                    return None;
+                };
+                There { axes, ranges, cells: self.multiply.tensors()?.far(ints.view()), ends: (0, 1), near: true }
+            }
+        };
+        if !summed {
+            return Some((there, slots));
+        }
+        let there = self.far_sum(&there, &term.index)?;
+        self.far.reduced.push((term.source, term.index.clone(), there.clone()));
+        Some((there, slots))
+    }
+
+    /// A column, or as much of it as is read so on the current slice.
+    fn far_column(&mut self, id: ColumnId, index: &[Index]) -> Option<There> {
+        let tensors = self.multiply.tensors()?;
+        let tensor = &self.columns[id];
+        let lengths = self.program.lengths(&self.program.columns[id].axes);
+        let all: Vec<_> = lengths.into_iter().map(|length| 0..length).collect();
+        if let Some(Some(there)) = self.far.columns.get(id) {
+            let needed = |(index, own): (&Index, &AxisId)| match index {
+                Index::At(axis) => self.slice[*axis].clone(),
+                Index::All => self.slice[*own].clone(),
+                Index::Before(axis) => 0..self.slice[*axis].start,
+                Index::Pick(axis, list) => {
+                    let picked = &self.lists[*list][self.slice[*axis].clone()];
+                    picked.iter().min().copied().unwrap_or(0)..picked.iter().max().map_or(0, |most| most + 1)
+                }
+            };
+            let within = |(inner, outer): (Range<usize>, &Range<usize>)| {
+                inner.is_empty() || (outer.start <= inner.start && inner.end <= outer.end)
+            };
+            if zip(zip(index, &there.axes).map(needed), &there.ranges).all(within) {
+                return Some(there.clone());
+            }
+        }
+        if let Some((_, there)) = self.far.model.iter().find(|(known, _)| *known == id) {
+            return Some(there.clone());
+        }
+        if self.local[id] || self.program.columns[id].causal {
+            return None;
+        }
+        let Cells::Ints(ints) = &tensor.cells else { return None };
+        let axes = &tensor.axes;
+        if tensor.ranges == all && matches!(self.program.columns[id].origin, Origin::Model) {
+            let cells = tensors.far(ints.view());
+            let there = There { axes: axes.clone(), ranges: all, cells, ends: ints.range(), near: true };
+            self.far.model.push((id, there.clone()));
+            return Some(there);
+        }
+        let read = |(index, whole): (&Index, &Range<usize>)| match index {
+            Index::At(axis) => self.slice[*axis].clone(),
+            _ => whole.clone(),
+        };
+        let ranges: Vec<_> = zip(index, &tensor.ranges).map(read).collect();
+        let part = ints.view().slice(window(&tensor.ranges, &ranges)?);
+        Some(There { axes: axes.clone(), ranges, cells: tensors.far(part), ends: part.range(), near: true })
+    }
+
+    /// See [`Executor::prefix`].
+    fn far_below(&mut self, column: ColumnId, index: &[Index]) -> Option<There> {
+        let Some(Index::Before(layer)) = index.first() else { return None };
+        let tensors = self.multiply.tensors()?;
+        if !index[1..].iter().all(|index| matches!(index, Index::At(_))) || self.slice[*layer].len() != 1 {
+            return None;
+        }
+        let now = self.slice[*layer].start;
+        let axes: Vec<AxisId> = index.iter().filter_map(slot).map(|(axis, _)| axis).collect();
+        let ranges = self.boxed(&axes);
+        let same = |below: &Below| below.column == column && below.index == index && below.layers <= now;
+        let (mut sum, from) = match self.far.below.iter().position(same) {
+            Some(at) => {
+                let known = self.far.below.swap_remove(at);
+                (known.sum, known.layers)
+            }
+            None => {
+                let zeros = tensors.far(Ints::I64(&vec![0; ranges.iter().map(Range::len).product()]));
+                (There { axes: axes.clone(), ranges, cells: zeros, ends: (0, 0), near: false }, 0)
+            }
+        };
+        // The layer below, read where the reader stands.
+        let reader = self.slice[*layer].clone();
+        let at: Vec<Index> = [&[Index::At(*layer)], &index[1..]].concat();
+        let slots: Slots = at.iter().filter_map(slot).collect();
+        for below in from..now {
+            self.slice[*layer] = below..below + 1;
+            let cells = self.far_column(column, &at);
+            let steps = cells
+                .as_ref()
+                .and_then(|cells| self.offsets("", &cells.ranges, &slots, &[&[*layer], &axes[..]].concat()).ok());
+            self.slice[*layer] = reader.clone();
+            let (cells, steps) = (cells?, steps?);
+            // The layer is one index.
+            let (of_layer, mut steps) = (steps[0][0], steps[1..].to_vec());
+            steps.iter_mut().take(1).flatten().for_each(|step| *step += of_layer);
+            let mut reading = self.again(&axes, [(1, sum.cells.clone())]);
+            reading.parts.push(Part { coefficient: 1, cells: cells.cells.clone(), steps });
+            sum.ends = (sum.ends.0.checked_add(cells.ends.0.min(0))?, sum.ends.1.checked_add(cells.ends.1.max(0))?);
+            if sum.magnitude() >= NARROW {
+                return None;
+            }
+            sum.cells = tensors.read(&reading, 0, 0, None, Pairs::default());
+        }
+        self.far.below.push(Below { column, index: index.to_vec(), layers: now, sum: sum.clone() });
+        Some(sum)
+    }
+
+    /// See [`Executor::reduce`].
+    fn far_sum(&self, there: &There, index: &[Index]) -> Option<There> {
+        let tensors = self.multiply.tensors()?;
+        let strides = row_major(&there.ranges.iter().map(Range::len).collect::<Vec<_>>());
+        let stride = |slot: usize| strides[slot].get(1).copied().unwrap_or(0);
+        let (mut kept, mut summed, mut ranges) = (Vec::new(), vec![0usize], Vec::new());
+        let times = |offsets: &[usize], count: Range<usize>, stride: usize| -> Vec<usize> {
+            offsets.iter().flat_map(|offset| count.clone().map(move |index| offset + index * stride)).collect()
+        };
+        for (slot, index) in index.iter().enumerate() {
+            let range = &there.ranges[slot];
+            let picked = match index {
+                Index::All => {
+                    summed = times(&summed, 0..range.len(), stride(slot));
+                    continue;
+                }
+                Index::Before(axis) => {
+                    let reader = &self.slice[*axis];
+                    if reader.len() != 1 || range.start != 0 || reader.start > range.end {
+                        return None;
+                    }
+                    summed = times(&summed, 0..reader.start, stride(slot));
+                    continue;
+                }
+                Index::Pick(axis, list) => {
+                    let picked = &self.lists[*list][self.slice[*axis].clone()];
+                    picked.iter().min().copied()?..picked.iter().max().copied()? + 1
+                }
+                Index::At(axis) => self.slice[*axis].clone(),
+            };
+            if picked.start < range.start || picked.end > range.end {
+                return None;
+            }
+            kept.push(picked.clone().map(|index| (index - range.start) * stride(slot)).collect::<Vec<_>>());
+            ranges.push(picked);
+        }
+        (summed.len() as u128 * there.magnitude() < NARROW).then_some(())?;
+        let axes: Vec<AxisId> = index.iter().filter_map(slot).map(|(axis, _)| axis).collect();
+        self.there(ranges.iter().map(Range::len).product::<usize>().max(there.cells.len()))?;
+        Some(Self::tensor(tensors, &axes, ranges, tensors.sums(&there.cells, &kept, &summed)))
+    }
+
+    /// A product on the current slice, kept until the slice changes.
+    fn far_product(&mut self, id: ProductId) -> Option<There> {
+        if let Some(Some(known)) = self.far.products.get(id) {
+            return Some(known.clone());
+        }
+        let program = self.program.clone();
+        let product = &program.products[id];
+        let there = match &product.kind {
+            ProductKind::Einsum(right) | ProductKind::Scores(right) => self.far_einsum(product, right)?,
+            ProductKind::Rotary(rotary) => self.far_turn(product, rotary)?,
+        };
+        if let Some(place) = self.far.products.get_mut(id) {
+            *place = Some(there.clone());
+        }
+        Some(there)
+    }
+
+    fn far_einsum(&mut self, product: &Product, right: &Operand) -> Option<There> {
+        let left = &product.left;
+        let within = |operand: &Operand, axis: &AxisId| operand.axes.contains(axis);
+        let of = |l: bool, r: bool| -> Vec<AxisId> {
+            product.axes.iter().filter(|axis| within(left, axis) == l && within(right, axis) == r).copied().collect()
+        };
+        let (batch, rows, columns) = (of(true, true), of(true, false), of(false, true));
+        let mut depth: Vec<AxisId> = right.axes.iter().filter(|axis| !product.axes.contains(axis)).copied().collect();
+        depth.extend(left.axes.iter().filter(|axis| !product.axes.contains(axis) && !within(right, axis)));
+        let (batches, m, n, k) = (self.count(&batch), self.count(&rows), self.count(&columns), self.count(&depth));
+        if depth.is_empty() || (rows.is_empty() && columns.is_empty()) {
+            return self.far_dots(product, right, &depth);
+        }
+        let tensors = self.there(batches * m * n)?;
+        let (left, l) = self.far_matrix(left, &[&batch[..], &rows, &depth].concat(), k, true)?;
+        let (right, r) = self.far_matrix(right, &[&batch[..], &columns, &depth].concat(), k, false)?;
+        (l * r * (k as u128) < NARROW).then_some(())?;
+        let mut blocks = self.blocks(product, &rows, &columns, &depth);
+        if blocks.iter().any(|block| !block.rows.start.is_multiple_of(QUAD)) {
+            blocks = vec![Block { rows: 0..m, columns: n, depth: k }];
+        }
+        let sizes = Batches { batches, rows: m, columns: n, depth: k, blocks };
+        let results = tensors.multiply(&left, &right, &sizes);
+        // Without what rows and columns were filled up with, in the order of the product's axes.
+        let (full_m, full_n) = (m.next_multiple_of(QUAD), n.next_multiple_of(QUAD));
+        let mut strides = Vec::new();
+        for (axes, mut stride) in [(&batch, full_m * full_n), (&rows, full_n), (&columns, 1)] {
+            for &axis in axes.iter().rev() {
+                strides.push((axis, stride));
+                stride *= self.slice[axis].len();
+            }
+        }
+        let step = |axis: &AxisId| strides.iter().find(|(other, _)| other == axis).map_or(0, |(_, stride)| *stride);
+        let lengths: Vec<usize> = product.axes.iter().map(|&axis| self.slice[axis].len()).collect();
+        let steps = zip(&product.axes, &lengths).map(|(axis, length)| (0..*length).map(|i| i * step(axis)).collect());
+        let parts = vec![Part { coefficient: 1, cells: results, steps: steps.collect() }];
+        let values = tensors.read(&Reading { constant: 0, lengths, parts }, 0, 0, None, Pairs::default());
+        Some(Self::tensor(tensors, &product.axes, self.boxed(&product.axes), values))
+    }
+
+    /// A product of factors that both have all its axes, or that sums over none: multiplied entry by entry, and summed over
+    /// `depth`.
+    fn far_dots(&mut self, product: &Product, right: &Operand, depth: &[AxisId]) -> Option<There> {
+        let axes = [&product.axes[..], depth].concat();
+        let tensors = self.there(self.count(&axes))?;
+        let ((left, l), (right, r)) =
+            (self.far_reading(&product.left.sum, &axes)?, self.far_reading(&right.sum, &axes)?);
+        let k = self.count(depth);
+        (l.checked_mul(r)?.checked_mul(k as u128)? < NARROW).then_some(())?;
+        let [left, right] = [left, right].map(|reading| tensors.read(&reading, 0, 0, None, Pairs::default()));
+        let mut values = tensors.each(Each::Multiply, &left, &right);
+        let lengths: Vec<usize> = product.axes.iter().map(|&axis| self.slice[axis].len()).collect();
+        if !depth.is_empty() {
+            let mut steps = row_major(&lengths);
+            steps.iter_mut().flatten().for_each(|step| *step *= k);
+            values = tensors.sums(&values, &steps, &(0..k).collect::<Vec<_>>());
+        }
+        Some(Self::tensor(tensors, &product.axes, self.boxed(&product.axes), values))
+    }
+
+    /// The operand with its axes in this order, in rows of `k`, of 32 bits, or of 16 if they suffice and it is on the right; its
+    /// magnitude.
+    fn far_matrix(&mut self, operand: &Operand, axes: &[AxisId], k: usize, is_left: bool) -> Option<(Far, u128)> {
+        let tensors = self.multiply.tensors()?;
+        if let ([term], 0, false) = (&operand.sum.terms[..], operand.sum.constant, is_left)
+            && let (1, Source::Column(id)) = (term.coefficient, term.source)
+            && let Some(run) = self.run(id, &term.index, axes)
+            && let Cells::Ints(ints) = &self.columns[id].cells
+            && let Integers::I16(_) = **ints
+            && k.is_multiple_of(QUAD)
+            && run.start.is_multiple_of(QUAD)
+            && self.far.columns.get(id).is_none_or(Option::is_none)
+        {
+            return Some((tensors.far(ints.view().slice(run)), self.columns[id].magnitude));
+        }
+        let (reading, _) = self.far_reading(&operand.sum, axes)?;
+        let values = tensors.read(&reading, 0, 0, None, Pairs::default());
+        let ends = tensors.ends(&values);
+        let magnitude = u128::from(ends.0.unsigned_abs().max(ends.1.unsigned_abs()));
+        let short = !is_left && I16.0 <= ends.0 && ends.1 <= I16.1;
+        fits_i32(ends).then(|| (tensors.stored(&values, if short { I16 } else { I32 }, Layout::Quads(k)), magnitude))
+    }
+
+    fn far_turn(&mut self, product: &Product, rotary: &Rotary) -> Option<There> {
+        let axes = &product.axes;
+        let tensors = self.there(self.count(axes))?;
+        let ranges = self.boxed(axes);
+        let (Some(time), [.., of_half, of_pair]) = (axes.iter().position(|&axis| axis == rotary.time), &ranges[..])
+        else {
+            return None;
+        };
+        if !axes.ends_with(&[rotary.half, rotary.pair]) || *of_half != (0..2) || of_pair.start != 0 {
+            return None;
+        }
+        let (reading, bound) = self.far_reading(&product.left.sum, axes)?;
+        (bound << (rotary.fraction + 2) < NARROW).then_some(())?;
+        let turns = self.far_turns(tensors, rotary);
+        let inner: usize = ranges[time + 1..axes.len() - 2].iter().map(Range::len).product();
+        let values = tensors.read(&reading, 0, 0, None, Pairs::default());
+        let turned = tensors.turn(&values, &turns, of_pair.len(), inner, ranges[time].clone());
+        Some(Self::tensor(tensors, axes, ranges, turned))
+    }
+
+    fn far_turns(&mut self, tensors: &dyn Tensors, rotary: &Rotary) -> Far {
+        if let Some((_, known)) = self.far.turns.iter().find(|(known, _)| known == rotary) {
+            return known.clone();
+        }
+        let angles = self.rotation(rotary);
+        let all: Vec<i64> = angles.iter().flatten().flat_map(|(cos, sin)| [*cos, *sin]).collect();
+        let turns = tensors.far(Ints::I64(&all));
+        self.far.turns.push((*rotary, turns.clone()));
+        turns
+    }
+}
+
+/// The steps of a row-major tensor of these lengths.
+fn row_major(lengths: &[usize]) -> Vec<Vec<usize>> {
+    let step = |axis: usize| lengths[axis + 1..].iter().product::<usize>();
+    (0..lengths.len()).map(|axis| (0..lengths[axis]).map(|index| index * step(axis)).collect()).collect()
+}
