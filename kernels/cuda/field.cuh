@@ -30,6 +30,13 @@ struct alignas(16) Field {
         return any == 0;
     }
 
+    friend DEVICE bool operator==(const Field& a, const Field& b) {
+        u32 any = 0;
+#pragma unroll
+        for (int i = 0; i < LIMBS; i++) any |= a.limbs[i] ^ b.limbs[i];
+        return any == 0;
+    }
+
     // Less the modulus where that leaves no negative number.
     DEVICE Field reduced() const {
         Field less;

@@ -4,6 +4,9 @@
 
 struct Fraction {
     Fr p, q;
+
+    // Whether it is 0/1. Few are, and those side by side: what is above a diagonal.
+    DEVICE bool is_padding() const { return p.limbs[0] == 0 && p.is_zero() && q == Fr::one(); }
 };
 
 // Numbers of a table's rows: `plus` more than small integers of a kind; none where no integer is stored.
@@ -41,7 +44,7 @@ struct Level {
         return node / half * length + first;
     }
 
-    // Both children of a node; false where neither is there: both are 0/1.
+    // Both children of a node; false where both are 0/1.
     DEVICE bool pair(u64 node, Fraction* out) const {
         bool whole;
         u64 first = children(node, whole), row, other = 0;
@@ -49,7 +52,7 @@ struct Level {
         out[0].p = out[1].p = Fr::zero(), out[0].q = out[1].q = Fr::one();
         if (left) out[0].p = p ? p[first] : Fr::one(), out[0].q = q[row];
         if (right) out[1].p = p ? p[first + 1] : Fr::one(), out[1].q = q[other];
-        return left || right;
+        return p ? !(out[0].is_padding() && out[1].is_padding()) : left || right;
     }
 };
 
@@ -82,6 +85,9 @@ struct Quads {
 
     // False where they are those of the padding.
     DEVICE bool values(u64 node, Fr* out) const { return source.values(node, lambda, out); }
+    DEVICE bool is_padding(const Fr* quad) const {
+        return Fraction{quad[0], quad[2]}.is_padding() && quad[1] == lambda && quad[3] == Fr::one();
+    }
     DEVICE void padding(Fr* out) const { out[0] = Fr::zero(), out[1] = lambda, out[2] = out[3] = Fr::one(); }
 
     DEVICE void terms(u64 first, bool whole, Fr* out) const {
@@ -93,8 +99,8 @@ struct Quads {
             padding(high);
         }
         out[0] = out[1] = Fr::zero();
-        if (!there) return;
         bool unit = source.units();
+        if (!there || (!unit && is_padding(low) && is_padding(high))) return;
         out[0] = times(unit, high[0], high[3]) + high[2] * high[1] - times(unit, low[0], low[3]) - low[2] * low[1];
         out[1] = (high[2] - low[2]) * (high[1] - low[1]);
         // Of units the first factor is 0, but at the edges of what is there.
