@@ -9,14 +9,18 @@ struct alignas(4 * sizeof(T)) Quad {
 
 // `out[m][n] = sum of left[m][k] right[n][k]` over the first `quads` quads of rows of `row_quads`, exact where no sum exceeds 63
 // bits and a sign. A thread makes 4 x 4 results, and `out` has room for whole tiles, in rows of `stride`. A block makes 64 x 32,
-// so that neighbours read the same rows from the cache.
+// so that neighbours read the same rows from the cache. `batches` of such products are done at once, the matrices of one `steps`
+// from those of the one before, in quads and results.
 //
 // Each product is one wide multiply-add, 64 of them for 8 quads that are read: those are the bound. Two limbs of 8 bits
 // at once (dp2a) would take as many. Tensor cores would be faster than the copy of the matrices, which is then the bound.
 template <class T>
 DEVICE void multiply(i64* out, const Quad<i32>* left, const Quad<T>* right, u64 rows, u64 columns, u64 quads, u64 row_quads,
-                     u64 stride) {
-    u64 id = thread_number(), block = id / 128, down = (rows + 63) / 64;
+                     u64 stride, u64 batches, u64 out_step, u64 left_step, u64 right_step) {
+    u64 id = thread_number(), block = id / 128, down = (rows + 63) / 64, blocks = down * ((columns + 31) / 32);
+    u64 batch = block / blocks;
+    if (batch >= batches) return;
+    out += batch * out_step, left += batch * left_step, right += batch * right_step, block %= blocks;
     u64 row = block % down * 64 + id % 128 / 8 * 4, column = block / down * 32 + id % 8 * 4;
     if (row >= rows || column >= columns) return;
     // What is beyond the matrices is the last row once more.
@@ -47,11 +51,11 @@ DEVICE void multiply(i64* out, const Quad<i32>* left, const Quad<T>* right, u64 
 }
 
 KERNEL(multiply_i16, i64* out, const Quad<i32>* left, const Quad<short>* right, u64 rows, u64 columns, u64 quads, u64 row_quads,
-       u64 stride) {
-    multiply(out, left, right, rows, columns, quads, row_quads, stride);
+       u64 stride, u64 batches, u64 out_step, u64 left_step, u64 right_step) {
+    multiply(out, left, right, rows, columns, quads, row_quads, stride, batches, out_step, left_step, right_step);
 }
 
 KERNEL(multiply_i32, i64* out, const Quad<i32>* left, const Quad<i32>* right, u64 rows, u64 columns, u64 quads, u64 row_quads,
-       u64 stride) {
-    multiply(out, left, right, rows, columns, quads, row_quads, stride);
+       u64 stride, u64 batches, u64 out_step, u64 left_step, u64 right_step) {
+    multiply(out, left, right, rows, columns, quads, row_quads, stride, batches, out_step, left_step, right_step);
 }

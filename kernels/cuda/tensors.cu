@@ -93,23 +93,31 @@ KERNEL(sum_ints, i64* out, const u8* cells, u64 kind, const u64* lengths, u64 ax
     out[place] = sum;
 }
 
-// Of two tensors: products, quotients to the nearest integer, or the entries of the first that the second one numbers.
-KERNEL(multiply_each, i64* out, const i64* left, const i64* right, u64 count) {
-    u64 place = thread_number();
-    if (place < count) out[place] = left[place] * right[place];
-}
-
-KERNEL(divide_each, i64* out, const i64* numerators, const i64* denominators, u64 count) {
+// Of two tensors: products, quotients to the nearest integer, or the entries of the first that the second one numbers; 0 where
+// there is no pair.
+KERNEL(multiply_each, i64* out, const i64* left, const i64* right, u64 pair_length, u64 pair_rows, u64 pair_shift, u64 count) {
     u64 place = thread_number();
     if (place >= count) return;
+    out[place] = Pairs{pair_length, pair_rows, pair_shift}.there(place) ? left[place] * right[place] : 0;
+}
+
+KERNEL(divide_each, i64* out, const i64* numerators, const i64* denominators, u64 pair_length, u64 pair_rows, u64 pair_shift,
+       u64 count) {
+    u64 place = thread_number();
+    if (place >= count) return;
+    if (!Pairs{pair_length, pair_rows, pair_shift}.there(place)) {
+        out[place] = 0;
+        return;
+    }
     i64 doubled = 2 * denominators[place], sum = 2 * numerators[place] + denominators[place];
     i64 quotient = sum / doubled;
     out[place] = quotient - (quotient * doubled > sum);
 }
 
-KERNEL(take_each, i64* out, const i64* table, const i64* rows, u64 count) {
+KERNEL(take_each, i64* out, const i64* table, const i64* rows, u64 pair_length, u64 pair_rows, u64 pair_shift, u64 count) {
     u64 place = thread_number();
-    if (place < count) out[place] = table[rows[place]];
+    if (place >= count) return;
+    out[place] = Pairs{pair_length, pair_rows, pair_shift}.there(place) ? table[rows[place]] : 0;
 }
 
 // Turns the halves of rows of `2 pairs` by the angles of their time: `turns[time][pair]` is (cos, sin). A time has `inner` rows.

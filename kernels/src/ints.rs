@@ -99,8 +99,10 @@ impl<'a> Ints<'a> {
     pub fn range(&self) -> (i64, i64) {
         fn of<T: Copy + Ord + Into<i64> + Sync>(values: &[T]) -> (i64, i64) {
             let ends = |values: &[T]| {
-                let ends = values.iter().min().zip(values.iter().max());
-                ends.map_or((0, 0), |(least, greatest)| ((*least).into(), (*greatest).into()))
+                let first = values[0];
+                let (least, greatest) =
+                    values.iter().fold((first, first), |(a, b), value| (a.min(*value), b.max(*value)));
+                (least.into(), greatest.into())
             };
             let join = |a: (i64, i64), b: (i64, i64)| (a.0.min(b.0), a.1.max(b.1));
             values.par_chunks(GRAIN).map(ends).reduce_with(join).unwrap_or((0, 0))

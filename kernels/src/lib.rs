@@ -170,7 +170,7 @@ pub trait Backend: Sync {
     /// Field elements, where the backend computes.
     type Table: Send + Sync;
     /// See [`Backend::keep`].
-    type Kept: Send;
+    type Kept: Send + Sync + 'static;
     type Tree: FractionTree;
     type Product: ProductSumcheck;
     type Pairs: Sumcheck<End = Vec<(Fr, Fr)>>;

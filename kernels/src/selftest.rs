@@ -66,7 +66,7 @@ fn tensors<B: Backend>(backend: &B, a: &[i16], b: &[i64]) -> String {
         &(0..columns).collect::<Vec<_>>(),
     );
     let divisors = wide(&b.iter().map(|d| d.abs() + 1).collect::<Vec<_>>());
-    let quotients = tensors.each(Each::Divide, &x, &divisors);
+    let quotients = tensors.each(Each::Divide, &x, &divisors, Pairs::default());
     let counted = wide(&b.iter().map(|x| x.rem_euclid(5)).collect::<Vec<_>>());
     let counts = tensors.count(&counted, Pairs::default(), 5);
     let matrix =

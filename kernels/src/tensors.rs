@@ -118,6 +118,8 @@ pub const QUAD: usize = 4;
 pub trait Tensors: Sync {
     /// Places that make a tensor worth a device.
     fn least(&self) -> usize;
+    /// Bytes that tensors could take.
+    fn room(&self) -> usize;
     /// A copy on the device, or the part of one that is kept there.
     fn far(&self, ints: Ints) -> Far;
     /// Copies to `to` from place `start` on, which is of the same width.
@@ -131,8 +133,8 @@ pub trait Tensors: Sync {
     fn tops(&self, reading: &Reading, shift: u32, pairs: Pairs) -> Far;
     /// For every place of a box with these steps, the sum of the cells that are `offsets` from it.
     fn sums(&self, cells: &Far, steps: &[Vec<usize>], offsets: &[usize]) -> Far;
-    /// Of two tensors of 64 bits, as long as the second.
-    fn each(&self, what: Each, left: &Far, right: &Far) -> Far;
+    /// Of two tensors of 64 bits, as long as the second; 0 where there is no pair.
+    fn each(&self, what: Each, left: &Far, right: &Far, pairs: Pairs) -> Far;
     /// Turns the halves of rows of `2 pairs`: row `r` by `turns[first + r / inner % times]`, (cos, sin) of each pair.
     fn turn(&self, values: &Far, turns: &Far, pairs: usize, inner: usize, times: Range<usize>) -> Far;
     /// Least and greatest of integers of 64 bits; `(0, 0)` of none.

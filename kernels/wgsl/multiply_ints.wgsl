@@ -1,6 +1,6 @@
 // Decides products of integer matrices: `out[m][n] = sum of left[m][k] right[n][k]` over the first `4 quads`
 // integers of rows of `4 row_quads`, modulo 2^64. A thread makes 4 x 4 results and a group 64 x 32; `out` has room for whole
-// tiles, in rows of `stride`.
+// tiles, in rows of `stride`. Of batches only one is done here.
 // Uses: ints
 struct Arguments {
     first_thread: u32,
@@ -13,6 +13,10 @@ struct Arguments {
     quads: u32,
     row_quads: u32,
     stride: u32,
+    batches: u32,
+    out_step: u32,
+    left_step: u32,
+    right_step: u32,
 }
 
 @compute @workgroup_size(128)

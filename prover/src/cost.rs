@@ -144,8 +144,11 @@ impl Cost {
         let on_gpu = |product: &ProductId| {
             let product = &program.products[*product];
             let sides = [Some(&product.left), right(product)].into_iter().flatten().take(operands(product));
-            let plain =
-                |side: &Operand| side.axes == shared_axes(product) && direct(program, &side.axes, &side.sum).is_some();
+            let plain = |side: &Operand| {
+                let column = direct(program, &side.axes, &side.sum);
+                let whole = column.is_some_and(|(id, plus)| plus == 0 && !program.columns[id].causal);
+                whole && side.axes == shared_axes(product)
+            };
             sides.map(|side| size(&shared_axes(product)) * if plain(side) { 16 } else { 32 }).sum::<u64>()
         };
         let most = |of: &dyn Fn(&ProductId) -> u64| waves(program).iter().map(|wave| wave.iter().map(of).sum()).max();

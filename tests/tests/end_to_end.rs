@@ -1,11 +1,12 @@
 //! Honest receipts verify.
 
 use std::iter::zip;
+use std::ops::ControlFlow;
 use zkllm_cuda_shim::Shim;
 use zkllm_kernels::device::{Fault, OnDevice, catch};
 use zkllm_kernels::wgpu::{Options, Wgpu};
 use zkllm_kernels::{Backend, Cpu, Integers, Reference, Rows};
-use zkllm_prover::infer::{Executor, multiply_on, trace_by};
+use zkllm_prover::infer::{Executor, generate_by, multiply_on, trace_by};
 use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::{Witness, prove};
 use zkllm_prover::quantise::Tiny;
@@ -64,15 +65,24 @@ fn an_inference_on_a_device_is_the_same_and_a_lost_device_a_fault() {
         Tiny { kv_heads: 2, group: 1, tied: false, ..even },
         Tiny { biases: true, layers: 3, group: 3, digit_bits: 8, ..even },
     ];
-    for (seed, shape) in shapes.into_iter().enumerate() {
-        let case = Case::new(shape, seed as u64, &[3, 1, 4, 1], 3);
-        let shim = OnDevice::on(Shim::default());
+    // With all tensors there, and with some here and some there.
+    for (at, least) in
+        [0, 12, 40, 100, 200].into_iter().enumerate().flat_map(|(at, least)| [(at, least), (at + 1, least)])
+    {
+        let shape = shapes[at % shapes.len()];
+        let case = Case::new(shape, at as u64, &[3, 1, 4, 1], 3);
+        let shim = OnDevice::on(Shim::with_least(least));
         let machine = multiply_on(&shim);
+        let (tokens, prompt) = (case.statement.tokens(), case.statement.prompt_length());
+        let go_on = |_| ControlFlow::Continue(());
+        let answer = generate_by(&machine, &case.card, &case.columns, &tokens[..prompt], 3, &[], go_on);
+        assert_eq!(answer.expect("an answer"), tokens[prompt..], "{shape:?}, {least}");
         let mut executor = Executor::new(&machine, case.plan.program.clone(), &case.columns).expect("an executor");
         executor.run_all().expect("all columns");
         for &id in &case.plan.program.schedule {
             let there = executor.column(id).expect("all are kept");
-            assert!(there == case.trace.columns[id], "{} in {shape:?}", case.plan.program.columns[id].name);
+            let name = &case.plan.program.columns[id].name;
+            assert!(there == case.trace.columns[id], "{name} in {shape:?}, {least}");
         }
         let trace = trace_by(&machine, &case.plan.program, &case.columns).expect("an inference");
         assert!(trace == case.trace);

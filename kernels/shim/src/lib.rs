@@ -31,6 +31,7 @@ pub const IMAGE: &[u8] = b"kernels for no GPU\n";
 pub struct Shim {
     free: Arc<AtomicUsize>,
     keeper: Keeper<Shim>,
+    least: usize,
 }
 
 impl Default for Shim {
@@ -42,7 +43,12 @@ impl Default for Shim {
 impl Shim {
     /// With a memory of so many bytes.
     pub fn with_bytes(bytes: usize) -> Shim {
-        Shim { free: Arc::new(AtomicUsize::new(bytes)), keeper: Keeper::default() }
+        Shim { free: Arc::new(AtomicUsize::new(bytes)), keeper: Keeper::default(), least: 0 }
+    }
+
+    /// Tensors of fewer places are left to the host.
+    pub fn with_least(least: usize) -> Shim {
+        Shim { least, ..Shim::default() }
     }
 }
 
@@ -74,9 +80,8 @@ impl Device for Shim {
         "kernels on the CPU, for tests".to_string()
     }
 
-    /// All, so that tests see them.
     fn least_tensor(&self) -> usize {
-        0
+        self.least
     }
 
     fn keeper(&self) -> &Keeper<Shim> {

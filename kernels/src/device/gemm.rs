@@ -47,7 +47,7 @@ fn in_portions<D: Device, T: Plain + Default>(
         for (left, result) in left.chunks(rows * depth).zip(result.chunks_mut(rows * n)) {
             let (left, rows) = (padded(device, left, depth), left.len() / depth);
             let out = Array::<D, i64>::new(device, rows.next_multiple_of(TILE) * stride);
-            let sizes = [rows, columns, full / TILE, full / TILE, stride].map(Into::into);
+            let sizes = [rows, columns, full / TILE, full / TILE, stride, 1, 0, 0, 0].map(Into::into);
             let arguments = [&[(&out).into(), (&left).into(), (&right).into()], &sizes[..]].concat();
             // SAFETY: rows of whole quads on both sides, and `out` has whole tiles.
             unsafe { launch(device, kernel, threads(rows, columns), &arguments) };

@@ -4,6 +4,7 @@
 //! that no verb is using go when memory is at its end.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::array::Array;
@@ -18,6 +19,13 @@ const SHARE: usize = 4;
 struct Column<D: Device> {
     integers: Arc<Integers>,
     copy: Option<Arc<Array<D, u8>>>,
+}
+
+impl<D: Device> Column<D> {
+    /// Whether there is a copy that nobody uses.
+    fn is_idle(&self) -> bool {
+        self.copy.as_ref().is_some_and(|copy| Arc::strong_count(copy) == 1)
+    }
 }
 
 /// The announced columns of a device, by where they are on the host.
@@ -78,36 +86,16 @@ impl<D: Device> Keeper<D> {
         self.columns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A part of a copy that there is.
-    pub fn find(&self, bytes: &[u8]) -> Option<Copied<D>> {
-        let columns = self.columns();
-        let (start, column) = around(&columns, bytes)?;
-        let memory = column.copy.clone()?;
-        Some(Copied { memory, offset: bytes.as_ptr().addr() - start })
+    /// A part of a copy of the column that has these bytes, made now if there is none and room for it.
+    fn copy(&self, device: &D, bytes: &[u8]) -> Option<Copied<D>> {
+        Finder::new(device, true).find(bytes)
     }
 
-    /// The announced column that has these bytes, which it is known by, if there is no copy of it.
-    pub fn uncopied(&self, bytes: &[u8]) -> Option<usize> {
+    /// Bytes of the copies that nobody uses.
+    pub fn idle_bytes(&self) -> usize {
         let columns = self.columns();
-        around(&columns, bytes).filter(|(_, column)| column.copy.is_none()).map(|(start, _)| start)
-    }
-
-    /// A part of a copy of the column that has these bytes, made now if there is none; none if there is no room for it.
-    pub fn copy(&self, device: &D, bytes: &[u8]) -> Option<Copied<D>> {
-        if let Some(known) = self.find(bytes) {
-            return Some(known);
-        }
-        let (start, integers) = {
-            let columns = self.columns();
-            let (start, column) = around(&columns, bytes)?;
-            (start, column.integers.clone())
-        };
-        if integers.bytes() > device.free_bytes().unwrap_or_else(raise) / SHARE {
-            return None;
-        }
-        let memory = Arc::new(Array::in_words(device, self::bytes(integers.view())));
-        self.columns().get_mut(&start)?.copy = Some(memory.clone());
-        Some(Copied { memory, offset: bytes.as_ptr().addr() - start })
+        let idle = columns.values().filter(|column| column.is_idle());
+        idle.map(|column| column.integers.bytes()).sum()
     }
 
     /// Gives up the copies that nobody uses; whether there were any.
@@ -124,6 +112,51 @@ fn around<'c, D: Device>(columns: &'c BTreeMap<usize, Column<D>>, bytes: &[u8]) 
     let address = bytes.as_ptr().addr();
     let (&start, column) = columns.range(..=address).next_back()?;
     (address + bytes.len() <= start + column.integers.bytes()).then_some((start, column))
+}
+
+/// Looks for copies of bytes after bytes, most of them of the column that those before were of.
+pub struct Finder<'d, D: Device> {
+    device: &'d D,
+    /// Whether columns without a copy are copied, if there is room.
+    copies: bool,
+    /// The column of the last bytes: where it is on the host, and its copy.
+    last: Option<(Range<usize>, Option<Arc<Array<D, u8>>>)>,
+}
+
+impl<'d, D: Device> Finder<'d, D> {
+    /// On `device`; makes copies or only looks for them.
+    pub fn new(device: &'d D, copies: bool) -> Self {
+        Finder { device, copies, last: None }
+    }
+
+    /// A part of a copy of the column that has these bytes.
+    pub fn find(&mut self, bytes: &[u8]) -> Option<Copied<D>> {
+        let address = bytes.as_ptr().addr();
+        let within = |range: &Range<usize>| range.start <= address && address + bytes.len() <= range.end;
+        if self.last.as_ref().is_none_or(|(range, _)| !within(range)) {
+            self.last = self.column(bytes);
+        }
+        let (range, copy) = self.last.as_ref()?;
+        copy.clone().map(|memory| Copied { memory, offset: address - range.start })
+    }
+
+    fn column(&self, bytes: &[u8]) -> Option<(Range<usize>, Option<Arc<Array<D, u8>>>)> {
+        let (start, integers, known) = {
+            let columns = self.device.keeper().columns();
+            let (start, column) = around(&columns, bytes)?;
+            (start, column.integers.clone(), column.copy.clone())
+        };
+        let range = start..start + integers.bytes();
+        let fits = || integers.bytes() <= self.device.free_bytes().unwrap_or_else(raise) / SHARE;
+        if known.is_some() || !self.copies || !fits() {
+            return Some((range, known));
+        }
+        let memory = Arc::new(Array::in_words(self.device, self::bytes(integers.view())));
+        if let Some(column) = self.device.keeper().columns().get_mut(&start) {
+            column.copy = Some(memory.clone());
+        }
+        Some((range, Some(memory)))
+    }
 }
 
 /// Columns are announced as long as this lives.

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::Argument;
 use super::array::{Affine, Array, Point, affine, launch};
-use super::machine::Device;
+use super::machine::{Device, raise};
 use super::runs::{Runs, portions, room};
 use super::sums::sum_uneven;
 use crate::Piece;
@@ -34,7 +34,7 @@ impl<D: Device> Bases<D> {
     /// See [`crate::Backend::prepare_bases`].
     pub fn new(device: &D, bases: &[G1Affine]) -> Self {
         let points = Array::of(device, &bases.par_iter().map(Affine::from).collect::<Vec<_>>());
-        let room = room(device);
+        let room = device.free_bytes().unwrap_or_else(raise) / 4;
         // With tables for all digits that an integer of 64 bits may have.
         let fits = |width: &u32| (64 / width + 1) as usize * (bases.len() << (width - 1)) * size_of::<Affine>() <= room;
         let width = (2..=WIDEST).rev().find(fits).unwrap_or(2);
@@ -104,7 +104,7 @@ fn extremes(pieces: &[Piece]) -> (i64, i64) {
 pub fn commit_rows<D: Device>(device: &D, bases: &Bases<D>, rows: usize, pieces: &[Piece]) -> Vec<G1Affine> {
     let tables = bases.tables(device, digits(extremes(pieces), bases.width));
     let addresses = Array::of(device, &tables.iter().map(|table| table.address()).collect::<Vec<_>>());
-    let (pieces, portions) = portions(device, pieces);
+    let (pieces, portions) = portions(device, pieces, size_of::<Point>());
     let mut parts = Vec::new();
     for portion in portions {
         let runs = Runs::new(device, &pieces[portion], rows, bases.points.length());

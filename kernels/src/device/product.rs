@@ -101,7 +101,8 @@ impl<D: Device> Sumcheck for Product<D> {
     fn bind(&mut self, r: Fr) {
         let shape = self.walk.shape();
         let fold = |entries: &Loaded<D>| Loaded::Field(fold(&*self.device, entries.arguments(), shape, r));
-        (self.a, self.b) = (fold(&self.a), self.b.as_ref().map(fold));
+        self.a = fold(&self.a);
+        self.b = self.b.take().map(|b| fold(&b));
         self.walk.axes.fold();
         self.fill_short_rows();
     }

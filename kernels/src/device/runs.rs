@@ -6,8 +6,8 @@ use ark_bls12_381::Fr;
 use ark_ff::Zero;
 
 use super::Argument;
-use super::array::{Array, Plain, Point, bytes_of, bytes_of_mut, launch};
-use super::keep::Copied;
+use super::array::{Array, Plain, bytes_of, bytes_of_mut, launch};
+use super::keep::{Copied, Finder};
 use super::machine::{BLOCK, Device, raise};
 use super::sums::sum_uneven;
 use crate::{Integers, Ints, Piece, each_width};
@@ -139,24 +139,17 @@ pub fn room<D: Device>(device: &D) -> usize {
     (device.free_bytes().unwrap_or_else(raise) / 4).min(STEP)
 }
 
-/// The pieces that are not empty by rows, in ranges that fit the device with a point for each unit; no row is in two of
+/// The pieces that are not empty by rows, in ranges that fit the device with `each` bytes for each unit; no row is in two of
 /// them. A launch for one is short, so a desktop's watchdog lets it be, and goes on while the host gathers the next.
-pub fn portions<'a, D: Device>(device: &D, pieces: &[Piece<'a>]) -> (Vec<Piece<'a>>, Vec<Range<usize>>) {
+pub fn portions<'a, D: Device>(device: &D, pieces: &[Piece<'a>], each: usize) -> (Vec<Piece<'a>>, Vec<Range<usize>>) {
     let mut pieces: Vec<Piece> = pieces.iter().filter(|piece| !piece.values.is_empty()).copied().collect();
     pieces.sort_by_key(|piece| piece.row);
     let (room, mut ranges, mut start, mut size) = (room(device).min(LAUNCHED), Vec::new(), 0, 0);
     // Columns are copied whole where there is room, else what is read of them.
-    let mut without = None;
+    let mut finder = Finder::new(device, true);
     let mut bytes_on_device = |piece: &Piece| {
         let (units, bytes) = (piece.values.len().div_ceil(UNIT), bytes(piece.values));
-        let column = device.keeper().uncopied(bytes);
-        let kept = match column {
-            None => device.keeper().find(bytes).is_some(),
-            Some(_) if column == without => false,
-            Some(_) => device.keeper().copy(device, bytes).is_some(),
-        };
-        without = column.filter(|_| !kept);
-        size_of::<Run>() + units * size_of::<Point>() + if kept { 0 } else { bytes.len() + 8 }
+        size_of::<Run>() + units * each + if finder.find(bytes).is_some() { 0 } else { bytes.len() + 8 }
     };
     for (at, row) in pieces.chunk_by(|a, b| a.row == b.row).scan(0, |at, row| {
         *at += row.len();
@@ -180,7 +173,7 @@ impl<D: Device> Runs<D> {
     pub fn new(device: &D, pieces: &[Piece], rows: usize, columns: usize) -> Self {
         let (mut list, mut units, mut size) = (Vec::with_capacity(pieces.len()), 0, 0usize);
         // What is not kept is gathered in one array, with room for whole words: its bytes, and where they begin.
-        let (mut kept, mut gathered) = (Vec::new(), Vec::new());
+        let (mut kept, mut gathered, mut finder) = (Vec::new(), Vec::new(), Finder::new(device, false));
         for piece in pieces {
             let (length, bytes) = (piece.values.len(), bytes(piece.values));
             assert!(piece.row < rows && piece.column + length <= columns, "a piece lies in the matrix");
@@ -192,7 +185,7 @@ impl<D: Device> Runs<D> {
                 length: u32::try_from(length).expect("fewer than 2^32 columns"),
                 kind: kind(piece.values),
             };
-            match device.keeper().find(bytes) {
+            match finder.find(bytes) {
                 Some(copied) => {
                     (run.values, run.kind) = located(&copied, run.kind);
                     if kept.last().is_none_or(|last| !copied.shares(last)) {
@@ -267,7 +260,7 @@ impl<D: Device> Runs<D> {
 pub fn contract_left<D: Device>(device: &D, pieces: &[Piece], row_weights: &[Fr], columns: usize) -> Vec<Fr> {
     let weighty: Vec<Piece> = pieces.iter().filter(|piece| !row_weights[piece.row].is_zero()).copied().collect();
     let weights = Array::of(device, row_weights);
-    let (pieces, portions) = portions(device, &weighty);
+    let (pieces, portions) = portions(device, &weighty, size_of::<Fr>());
     let mut sums = vec![Fr::zero(); columns];
     for portion in portions {
         let mut pieces = pieces[portion].to_vec();
@@ -282,7 +275,7 @@ pub fn contract_left<D: Device>(device: &D, pieces: &[Piece], row_weights: &[Fr]
 /// See [`crate::Backend::contract_right`].
 pub fn contract_right<D: Device>(device: &D, pieces: &[Piece], column_weights: &[Fr], rows: usize) -> Vec<Fr> {
     let weights = Array::of(device, column_weights);
-    let (pieces, portions) = portions(device, pieces);
+    let (pieces, portions) = portions(device, pieces, size_of::<Fr>());
     let mut parts = Vec::new();
     for portion in portions {
         let runs = Runs::new(device, &pieces[portion], rows, column_weights.len());

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::array::{Array, Plain, launch};
-use super::machine::{BLOCK, Device};
+use super::machine::{BLOCK, Device, raise};
 use super::runs::Packed;
 use super::{Argument, OnDevice};
 use crate::ints::below;
@@ -90,6 +90,10 @@ impl<D: Device> Tensors for OnDevice<D> {
         self.device.least_tensor()
     }
 
+    fn room(&self) -> usize {
+        self.device.free_bytes().unwrap_or_else(raise) + self.device.keeper().idle_bytes()
+    }
+
     fn far(&self, ints: Ints) -> Far {
         Far::new(Packed::of(&*self.device, ints), ints.len())
     }
@@ -156,7 +160,7 @@ impl<D: Device> Tensors for OnDevice<D> {
         far
     }
 
-    fn each(&self, what: Each, left: &Far, right: &Far) -> Far {
+    fn each(&self, what: Each, left: &Far, right: &Far, pairs: Pairs) -> Far {
         let (far, out) = wide(&*self.device, right.len());
         let kernel = match what {
             Each::Multiply => "multiply_each",
@@ -164,7 +168,8 @@ impl<D: Device> Tensors for OnDevice<D> {
             Each::Take => "take_each",
         };
         assert!(what == Each::Take || left.len() == right.len(), "tensors of one size");
-        let arguments = [out, address::<D>(left), address::<D>(right), right.len().into()];
+        let values = [out, address::<D>(left), address::<D>(right)];
+        let arguments = [&values[..], &of_pairs(pairs), &[right.len().into()]].concat();
         // SAFETY: of one size, or all numbers are of entries: the caller knows.
         unsafe { launch(&*self.device, kernel, right.len(), &arguments) };
         far
@@ -233,10 +238,12 @@ impl<D: Device> Tensors for OnDevice<D> {
         let depth = depth.next_multiple_of(QUAD);
         assert!(left.len() == batches * rows * depth && right.len() == batches * columns * depth, "batches of rows");
         let ([left, left_kind], [right, right_kind]) = (packed::<D>(left).arguments(), packed::<D>(right).arguments());
-        let (kernel, width) = match (left_kind, right_kind) {
-            (Argument::Word(4), Argument::Word(2)) => ("multiply_i16", 2),
-            (Argument::Word(4), Argument::Word(4)) => ("multiply_i32", 4),
-            _ => panic!("integers of 32 bits, and of 16 or 32, that begin at whole words"),
+        let aligned =
+            |argument: Argument, bytes: u64| matches!(argument, Argument::Word(at) if at.is_multiple_of(bytes));
+        let kernel = match (left_kind, right_kind) {
+            (Argument::Word(4), Argument::Word(2)) if aligned(left, 16) && aligned(right, 8) => "multiply_i16",
+            (Argument::Word(4), Argument::Word(4)) if aligned(left, 16) && aligned(right, 16) => "multiply_i32",
+            _ => panic!("integers of 32 bits, and of 16 or 32, that begin at whole quads"),
         };
         let length = batches * full_rows * full_columns;
         let (far, out) = wide(&*self.device, length);
@@ -247,26 +254,20 @@ impl<D: Device> Tensors for OnDevice<D> {
             Argument::Word(address) => Argument::Word(address + (places * bytes) as u64),
             other => other,
         };
-        for batch in 0..*batches {
-            for block in blocks {
-                let first = batch * rows + block.rows.start;
-                let place = (batch * full_rows + block.rows.start) * full_columns;
-                let quads = block.depth.div_ceil(QUAD);
-                let stride = (depth / QUAD).into();
-                let arguments = [
-                    at(out, place, 8),
-                    at(left, first * depth, 4),
-                    at(right, batch * columns * depth, width),
-                    block.rows.len().into(),
-                    block.columns.into(),
-                    quads.into(),
-                    stride,
-                    full_columns.into(),
-                ];
-                let threads = super::gemm::threads(block.rows.len(), block.columns);
-                // SAFETY: rows of whole quads on both sides, and `out` has whole tiles: blocks begin at whole ones.
-                unsafe { launch(&*self.device, kernel, threads, &arguments) };
-            }
+        for block in blocks {
+            let places = [block.rows.start * full_columns, block.rows.start * depth];
+            let steps = [full_rows * full_columns, rows * depth / QUAD, columns * depth / QUAD];
+            let sizes =
+                [block.rows.len(), block.columns, block.depth.div_ceil(QUAD), depth / QUAD, full_columns, *batches];
+            let arguments = [
+                &[at(out, places[0], 8), at(left, places[1], 4), right],
+                &sizes.map(Argument::from)[..],
+                &steps.map(Argument::from),
+            ]
+            .concat();
+            let threads = batches * super::gemm::threads(block.rows.len(), block.columns);
+            // SAFETY: rows of whole quads on both sides, and `out` has whole tiles: blocks begin at whole ones.
+            unsafe { launch(&*self.device, kernel, threads, &arguments) };
         }
         far
     }

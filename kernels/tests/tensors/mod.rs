@@ -148,13 +148,18 @@ fn entries_are_multiplied_divided_taken_and_turned() {
             let divisors: Vec<i64> = words.values(count, 20).iter().map(|x| x.abs() + 1).collect();
             let rows: Vec<i64> = (0..count).map(|_| words.below(count) as i64).collect();
             let [far_a, far_b, far_d, far_r] = [&a, &b, &divisors, &rows].map(|values| wide(tensors, values));
-            let each = |what, left, right| near(tensors, &tensors.each(what, left, right));
+            let each = |what, left, right| near(tensors, &tensors.each(what, left, right, Pairs::default()));
             let pairs = || a.iter().zip(&b);
             assert_eq!(each(Each::Multiply, &far_a, &far_b), pairs().map(|(a, b)| a * b).collect::<Vec<_>>());
             let nearest = |(n, d): (&i64, &i64)| (2 * n + d).div_euclid(2 * d);
             assert_eq!(each(Each::Divide, &far_a, &far_d), a.iter().zip(&divisors).map(nearest).collect::<Vec<_>>());
             assert_eq!(each(Each::Take, &far_a, &far_r), rows.iter().map(|row| a[*row as usize]).collect::<Vec<_>>());
         }
+        let (values, pairs) = (words.values(60, 30), Pairs { length: 5, rows: 6, shift: 1 });
+        let far = wide(tensors, &values);
+        let square = |at: usize| if exists(pairs, at) { values[at] * values[at] } else { 0 };
+        let squares = tensors.each(Each::Multiply, &far, &far, pairs);
+        assert_eq!(near(tensors, &squares), (0..60).map(square).collect::<Vec<_>>());
         let (pairs, inner, times) = (5, 3, 2..6);
         let values = words.values(2 * 4 * inner * 2 * pairs, 20);
         let turns = words.values(7 * pairs * 2, 15);

@@ -5,6 +5,7 @@ pub mod store;
 pub mod tier2;
 
 use ark_bls12_381::Fr;
+use rayon::ThreadPoolBuilder;
 use setup::Generators;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
@@ -56,11 +57,14 @@ pub fn commit_chunks<'a, B: Backend>(
     generators: &Generators,
     chunks: impl Iterator<Item = (Vec<Piece<'a>>, Fr)>,
 ) -> Vec<Committed> {
+    // Threads of their own: what a device waits for would have to wait for the pairings of a chunk among those that all share.
+    let threads = ThreadPoolBuilder::new().build().expect("threads");
     thread::scope(|scope| {
         // A chunk waits while another one is in hand.
         let (made, ready) = mpsc::sync_channel(1);
         let pairings = scope.spawn(move || {
-            ready.into_iter().map(|(rows, rho)| Committed::new(rows, rho, generators)).collect::<Vec<_>>()
+            let committed = |(rows, rho)| threads.install(|| Committed::new(rows, rho, generators));
+            ready.into_iter().map(committed).collect::<Vec<_>>()
         });
         for (pieces, rho) in chunks {
             let rows = backend.commit_rows(bases, generators.g1.len(), &pieces);

@@ -8,6 +8,7 @@ use super::tensor::{Cells, Tensor, by_runs, join, window};
 use super::{Columns, InferError};
 use crate::causal;
 use rayon::prelude::*;
+use std::any::Any;
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +43,8 @@ pub struct Executor<'a> {
     pub(super) digits: Vec<Option<(i128, i128)>>,
     /// What a device has of all that.
     pub(super) far: Held,
+    /// The model's columns are kept there.
+    _kept: Box<dyn Any + Send + Sync>,
 }
 
 impl<'a> Executor<'a> {
@@ -123,6 +126,7 @@ impl<'a> Executor<'a> {
             reduced: Vec::new(),
             digits,
             far: Held::default(),
+            _kept: multiply.keep(&model.iter().map(|(_, values)| values.clone()).collect::<Vec<_>>()),
         })
     }
 
@@ -159,7 +163,8 @@ impl<'a> Executor<'a> {
             }
         }
         self.prefixes.clear();
-        self.far.next_slice(self.columns.len());
+        let room = self.multiply.tensors().map_or(0, |tensors| tensors.room());
+        self.far.next_slice(self.columns.len(), room);
         for segment in 0..self.structure.segments.len() {
             let layer = self.structure.layer.filter(|_| self.structure.segments[segment].layered);
             let columns = self.structure.segments[segment].columns.clone();

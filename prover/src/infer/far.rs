@@ -10,11 +10,11 @@ use crate::causal;
 use std::iter::zip;
 use std::ops::Range;
 use std::sync::Arc;
-use zkllm_kernels::tensors::{Batches, Block, Each, Far, Layout, Pairs, Part, QUAD, Reading, Tensors};
+use zkllm_kernels::tensors::{Batches, Each, Far, Layout, Pairs, Part, QUAD, Reading, Tensors};
 use zkllm_kernels::{Integers, Ints};
 use zkllm_verifier::program::{
-    AxisId, Column, ColumnId, Index, ListId, Lookup, Operand, Origin, Product, ProductId, ProductKind, Rotary, Rule,
-    Source, Sum, Term, Zero,
+    AxisId, ColumnId, Index, ListId, Lookup, Operand, Origin, Product, ProductId, ProductKind, Rotary, Rule, Source,
+    Sum, Term, Zero,
 };
 
 /// A box of a tensor on the device, row major.
@@ -50,6 +50,8 @@ struct Below {
 /// What is on the device.
 #[derive(Default)]
 pub(super) struct Held {
+    /// Places of a tensor at most.
+    most: usize,
     /// By column: the last slice that was made of it.
     columns: Vec<Option<There>>,
     /// The model's columns.
@@ -64,10 +66,12 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Forgets what belongs to a slice of tokens.
-    pub fn next_slice(&mut self, columns: usize) {
+    /// Forgets what belongs to a slice of tokens. `room` is of the device's memory, in bytes.
+    pub fn next_slice(&mut self, columns: usize, room: usize) {
         self.columns = vec![None; columns];
         self.below.clear();
+        // At most five tensors of scores are there at once, of 8 bytes, and what a layer keeps in fewer.
+        self.most = room / (8 * 8);
     }
 
     /// Forgets what belongs to a layer.
@@ -86,9 +90,9 @@ const I32: (i64, i64) = (i32::MIN as i64, i32::MAX as i64);
 const I16: (i64, i64) = (i16::MIN as i64, i16::MAX as i64);
 
 impl<'a> Executor<'a> {
-    /// The device, if there is one and so many values are worth it.
+    /// The device, if there is one, so many values are worth it, and some tensors of them fit.
     fn there(&self, count: usize) -> Option<&'a dyn Tensors> {
-        self.multiply.tensors().filter(|tensors| count >= tensors.least() && count < 1 << 32)
+        self.multiply.tensors().filter(|tensors| count >= tensors.least() && count < self.far.most.min(1 << 32))
     }
 
     fn boxed(&self, axes: &[AxisId]) -> Vec<Range<usize>> {
@@ -117,7 +121,8 @@ impl<'a> Executor<'a> {
         let program = self.program.clone();
         let column = &program.columns[id];
         let axes = &column.axes;
-        let tensors = self.there(self.count(axes))?;
+        let read = if let Rule::RowMax { over, .. } = rule { self.slice[*over].len() } else { 1 };
+        let tensors = self.there(read * self.count(axes))?;
         let pairs = self.pairs(axes, column.causal)?;
         let mut seen = None;
         let mut values = match rule {
@@ -151,8 +156,7 @@ impl<'a> Executor<'a> {
                 if least < 0 || greatest >= outputs.len() as i64 {
                     return None;
                 }
-                let found = tensors.each(Each::Take, &outputs, &rows);
-                self.existing_only(tensors, column, found, pairs)
+                tensors.each(Each::Take, &outputs, &rows, pairs)
             }
             Rule::Divide { numerator, denominator } => {
                 let (numerator, n) = self.far_reading(numerator, axes)?;
@@ -165,8 +169,7 @@ impl<'a> Executor<'a> {
                     return None;
                 }
                 let numerator = tensors.read(&numerator, 0, 0, None, Pairs::default());
-                let quotients = tensors.each(Each::Divide, &numerator, &denominator);
-                self.existing_only(tensors, column, quotients, pairs)
+                tensors.each(Each::Divide, &numerator, &denominator, pairs)
             }
             _ => return None,
         };
@@ -218,11 +221,6 @@ impl<'a> Executor<'a> {
         Reading { constant: 0, parts: terms.map(part).into(), lengths: lengths.clone() }
     }
 
-    /// The values of a column, 0 where there is no pair.
-    fn existing_only(&self, tensors: &dyn Tensors, column: &Column, values: Far, pairs: Pairs) -> Far {
-        if column.causal { tensors.read(&self.again(&column.axes, [(1, values)]), 0, 0, None, pairs) } else { values }
-    }
-
     /// Whether a sum is 0 everywhere on the current slice; `None` if that is the host's to say.
     pub(super) fn zero_far(&mut self, zero: &Zero) -> Option<()> {
         let tensors = self.there(self.count(&zero.axes))?;
@@ -250,9 +248,10 @@ impl<'a> Executor<'a> {
             return None;
         }
         for (output, value) in outputs.iter().enumerate() {
-            let expected = tensors.each(Each::Take, &self.far_table(tensors, lookup.table, output)?, &numbers);
-            let found = tensors.read(&self.far_reading(value, axes)?.0, 0, 0, None, Pairs::default());
-            let difference = self.again(axes, [(1, found), (-1, expected)]);
+            let outputs = self.far_table(tensors, lookup.table, output)?;
+            let (mut difference, _) = self.far_reading(value, axes)?;
+            let expected = tensors.each(Each::Take, &outputs, &numbers, pairs);
+            difference.parts.extend(self.again(axes, [(-1, expected)]).parts);
             if tensors.ends(&tensors.read(&difference, 0, 0, None, pairs)) != (0, 0) {
                 return None;
             }
@@ -302,7 +301,7 @@ impl<'a> Executor<'a> {
 
     /// A sum over `axes` on the current slice, and a bound of its values and of those of some of its terms.
     fn far_reading(&mut self, sum: &Sum, axes: &[AxisId]) -> Option<(Reading, u128)> {
-        self.there(self.count(axes))?;
+        (self.count(axes) < 1 << 32).then_some(())?;
         let (mut parts, mut bound) = (Vec::new(), sum.constant.unsigned_abs());
         for term in &sum.terms {
             let (there, slots) = self.far_part(term)?;
@@ -349,12 +348,12 @@ impl<'a> Executor<'a> {
     fn far_column(&mut self, id: ColumnId, index: &[Index]) -> Option<There> {
         let tensors = self.multiply.tensors()?;
         let tensor = &self.columns[id];
-        let lengths = self.program.lengths(&self.program.columns[id].axes);
-        let all: Vec<_> = lengths.into_iter().map(|length| 0..length).collect();
         if let Some(Some(there)) = self.far.columns.get(id) {
             let needed = |(index, own): (&Index, &AxisId)| match index {
                 Index::At(axis) => self.slice[*axis].clone(),
-                Index::All => self.slice[*own].clone(),
+                // What is not all there is in the slice only.
+                Index::All if self.local[id] || self.program.columns[id].causal => self.slice[*own].clone(),
+                Index::All => 0..self.program.axes[*own].length,
                 Index::Before(axis) => 0..self.slice[*axis].start,
                 Index::Pick(axis, list) => {
                     let picked = &self.lists[*list][self.slice[*axis].clone()];
@@ -371,14 +370,16 @@ impl<'a> Executor<'a> {
         if let Some((_, there)) = self.far.model.iter().find(|(known, _)| *known == id) {
             return Some(there.clone());
         }
-        if self.local[id] || self.program.columns[id].causal {
+        let axes = &tensor.axes;
+        if self.program.columns[id].causal || (self.local[id] && tensor.ranges != self.boxed(axes)) {
             return None;
         }
         let Cells::Ints(ints) = &tensor.cells else { return None };
-        let axes = &tensor.axes;
-        if tensor.ranges == all && matches!(self.program.columns[id].origin, Origin::Model) {
+        let of_model = matches!(self.program.columns[id].origin, Origin::Model);
+        if of_model && !self.structure.layer.is_some_and(|layer| axes.contains(&layer)) {
             let cells = tensors.far(ints.view());
-            let there = There { axes: axes.clone(), ranges: all, cells, ends: ints.range(), near: true };
+            let ranges = tensor.ranges.clone();
+            let there = There { axes: axes.clone(), ranges, cells, ends: ints.range(), near: true };
             self.far.model.push((id, there.clone()));
             return Some(there);
         }
@@ -400,6 +401,9 @@ impl<'a> Executor<'a> {
         }
         let now = self.slice[*layer].start;
         let axes: Vec<AxisId> = index.iter().filter_map(slot).map(|(axis, _)| axis).collect();
+        if axes.is_empty() {
+            return None;
+        }
         let ranges = self.boxed(&axes);
         let same = |below: &Below| below.column == column && below.index == index && below.layers <= now;
         let (mut sum, from) = match self.far.below.iter().position(same) {
@@ -515,12 +519,12 @@ impl<'a> Executor<'a> {
         let (left, l) = self.far_matrix(left, &[&batch[..], &rows, &depth].concat(), k, true)?;
         let (right, r) = self.far_matrix(right, &[&batch[..], &columns, &depth].concat(), k, false)?;
         (l * r * (k as u128) < NARROW).then_some(())?;
-        let mut blocks = self.blocks(product, &rows, &columns, &depth);
-        if blocks.iter().any(|block| !block.rows.start.is_multiple_of(QUAD)) {
-            blocks = vec![Block { rows: 0..m, columns: n, depth: k }];
-        }
+        let blocks = self.blocks(product, &rows, &columns, &depth);
         let sizes = Batches { batches, rows: m, columns: n, depth: k, blocks };
         let results = tensors.multiply(&left, &right, &sizes);
+        if m.is_multiple_of(QUAD) && n.is_multiple_of(QUAD) && product.axes == [&batch[..], &rows, &columns].concat() {
+            return Some(Self::tensor(tensors, &product.axes, self.boxed(&product.axes), results));
+        }
         // Without what rows and columns were filled up with, in the order of the product's axes.
         let (full_m, full_n) = (m.next_multiple_of(QUAD), n.next_multiple_of(QUAD));
         let mut strides = Vec::new();
@@ -543,12 +547,17 @@ impl<'a> Executor<'a> {
     fn far_dots(&mut self, product: &Product, right: &Operand, depth: &[AxisId]) -> Option<There> {
         let axes = [&product.axes[..], depth].concat();
         let tensors = self.there(self.count(&axes))?;
-        let ((left, l), (right, r)) =
-            (self.far_reading(&product.left.sum, &axes)?, self.far_reading(&right.sum, &axes)?);
+        let mut factor = |operand: &Operand| {
+            let (reading, _) = self.far_reading(&operand.sum, &axes)?;
+            let values = tensors.read(&reading, 0, 0, None, Pairs::default());
+            let (least, greatest) = tensors.ends(&values);
+            Some((values, u128::from(least.unsigned_abs().max(greatest.unsigned_abs()))))
+        };
+        let left = factor(&product.left)?;
+        let right = if *right == product.left { left.clone() } else { factor(right)? };
         let k = self.count(depth);
-        (l.checked_mul(r)?.checked_mul(k as u128)? < NARROW).then_some(())?;
-        let [left, right] = [left, right].map(|reading| tensors.read(&reading, 0, 0, None, Pairs::default()));
-        let mut values = tensors.each(Each::Multiply, &left, &right);
+        (left.1.checked_mul(right.1)?.checked_mul(k as u128)? < NARROW).then_some(())?;
+        let mut values = tensors.each(Each::Multiply, &left.0, &right.0, Pairs::default());
         let lengths: Vec<usize> = product.axes.iter().map(|&axis| self.slice[axis].len()).collect();
         if !depth.is_empty() {
             let mut steps = row_major(&lengths);
@@ -589,7 +598,10 @@ impl<'a> Executor<'a> {
         else {
             return None;
         };
-        if !axes.ends_with(&[rotary.half, rotary.pair]) || *of_half != (0..2) || of_pair.start != 0 {
+        if !axes.ends_with(&[rotary.half, rotary.pair])
+            || *of_half != (0..2)
+            || *of_pair != (0..self.program.axes[rotary.pair].length)
+        {
             return None;
         }
         let (reading, bound) = self.far_reading(&product.left.sum, axes)?;

@@ -5,6 +5,7 @@ use super::execute::Executor;
 use super::tensor::{Cells, GRAIN, Tensor};
 use super::{InferError, direct};
 use rayon::prelude::*;
+use std::any::Any;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +25,11 @@ pub trait Arithmetic: Sync {
     /// [`Backend::tensors`] of it.
     fn tensors(&self) -> Option<&dyn Tensors> {
         None
+    }
+
+    /// [`Backend::keep`] of it.
+    fn keep(&self, _columns: &[Arc<Integers>]) -> Box<dyn Any + Send + Sync> {
+        Box::new(())
     }
 }
 
@@ -57,6 +63,10 @@ impl<B: Backend> Arithmetic for On<'_, B> {
 
     fn tensors(&self) -> Option<&dyn Tensors> {
         self.0.tensors()
+    }
+
+    fn keep(&self, columns: &[Arc<Integers>]) -> Box<dyn Any + Send + Sync> {
+        Box::new(self.0.keep(columns))
     }
 }
 

@@ -38,16 +38,15 @@ impl<'a> Group<'a> {
         let parts = &chunks[rank.chunk];
         let own = plan.places[column].bits >= plan.chunk_log;
         let (pieces, rows) = if own {
-            let pieces = parts.iter().find(|part| part.column == column)?.pieces.clone();
+            let pieces = &parts.iter().find(|part| part.column == column)?.pieces;
             let mut rows = vec![Fr::ZERO; rank.rows.len()];
-            for piece in &pieces {
-                rows[piece.row] = rank.rows[piece.row];
-            }
-            (pieces, rows)
+            pieces.iter().for_each(|piece| rows[piece.row] = rank.rows[piece.row]);
+            (vec![pieces], rows)
         } else {
-            let pieces = parts.iter().flat_map(|part| &part.pieces).filter(|piece| rank.rows[piece.row] != Fr::ZERO);
-            (pieces.copied().collect(), rank.rows.clone())
+            (parts.iter().map(|part| &part.pieces).collect(), rank.rows.clone())
         };
+        let pieces: Vec<Piece> =
+            pieces.into_iter().flatten().filter(|piece| rows[piece.row] != Fr::ZERO).copied().collect();
         Some(Self { chunk: rank.chunk, column: own.then_some(column), pieces, rows, columns: rank.columns.clone() })
     }
 

@@ -92,7 +92,7 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
     fn factor(&self, operand: &Operand, weights: Weights<'_>, kept: &[AxisId]) -> Factor<'a, B::Table> {
         match self.column(operand) {
             Some(ints) if operand.axes == kept => Factor::Ints(ints),
-            _ => Factor::Table(self.contracted(&operand.sum, &operand.axes, weights, kept)),
+            _ => Factor::Table(self.contracted(&operand.sum, &operand.axes, weights, kept, None)),
         }
     }
 
@@ -106,24 +106,26 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
     ) -> Factor<'a, B::Table> {
         let [.., t, u] = product.axes[..] else { unreachable!("scores have a causal pair") };
         let over: Vec<AxisId> = shared.iter().map(|&axis| if axis == t { u } else { axis }).collect();
-        let table = self.contracted(&right.sum, &right.axes, &|_| None, &over);
-        let scan = Scan {
-            axis: over.iter().position(|&axis| axis == u).expect("keys have the earlier axis"),
-            weights: self.eq_table(claim.point(product, u), u),
-            before: false,
-        };
-        let addend = self.addend(Fr::ONE, Entries::Table(&table), &over, &over, Some(scan));
-        Factor::Table(self.backend.gather(&self.program.lengths(&over), &[addend]))
+        let axis = over.iter().position(|&axis| axis == u).expect("keys have the earlier axis");
+        let scan = Scan { axis, weights: self.eq_table(claim.point(product, u), u), before: false };
+        Factor::Table(self.contracted(&right.sum, &right.axes, &|_| None, &over, Some(&scan)))
     }
 
-    /// A sum over `axes`, contracted over those of them that have weights, in the order of `kept`.
-    fn contracted(&self, sum: &Sum, axes: &[AxisId], weights: Weights<'_>, kept: &[AxisId]) -> B::Table {
+    /// A sum over `axes`, contracted over those of them that have weights, in the order of `kept`, and summed along one of these.
+    fn contracted(
+        &self,
+        sum: &Sum,
+        axes: &[AxisId],
+        weights: Weights<'_>,
+        kept: &[AxisId],
+        along: Option<&Scan>,
+    ) -> B::Table {
         // What is broadcast along a contracted axis counts as often as its weights say.
         let mass = |read: &[AxisId]| -> Fr {
             let unread = axes.iter().filter(|axis| !read.contains(axis));
             unread.filter_map(|&axis| weights(axis)).map(|weights| weights.iter().sum::<Fr>()).product()
         };
-        let parts: Vec<(Fr, Part<B::Table>)> = sum
+        let mut parts: Vec<(Fr, Part<B::Table>)> = sum
             .terms
             .iter()
             .map(|term| {
@@ -131,14 +133,30 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
                 (Fr::from(term.coefficient) * mass(&read), self.part(term, weights))
             })
             .collect();
+        // Nothing is to be put together.
+        let as_it_is = |(coefficient, part): &(Fr, Part<B::Table>)| {
+            *coefficient == Fr::ONE
+                && part.axes == kept
+                && part.before.is_none()
+                && sum.constant == 0
+                && along.is_none()
+        };
+        if parts.len() == 1 && as_it_is(&parts[0]) {
+            match parts.pop() {
+                Some((_, Part { entries: Held::Table(table), .. })) => return table,
+                other => parts.extend(other),
+            }
+        }
         let one = (sum.constant != 0).then(|| self.backend.table(vec![Fr::from(sum.constant) * mass(&[])]));
-        let constant = one.iter().map(|table| self.addend(Fr::ONE, Entries::Table(table), &[], kept, None));
+        let constant = one.iter().map(|table| self.addend(Fr::ONE, Entries::Table(table), &[], kept, along.cloned()));
         let terms = parts.iter().map(|(coefficient, part)| {
             let scan = part.before.map(|axis| Scan {
                 axis: kept.iter().position(|&other| other == axis).expect("kept"),
                 weights: vec![Fr::ONE; self.length(axis)],
                 before: true,
             });
+            assert!(scan.is_none() || along.is_none(), "sums along one axis");
+            let scan = scan.or(along.cloned());
             self.addend(*coefficient, part.entries.view(), &part.axes, kept, scan)
         });
         let addends: Vec<_> = constant.chain(terms).collect();
@@ -194,7 +212,9 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
         {
             entries = Held::Table(self.backend.contract(Entries::Ints(tensor), tensor.len(), 1, &[Fr::ONE]));
         }
-        let before = index.iter().find_map(|index| if let Index::Before(axis) = index { Some(*axis) } else { None });
+        let mut before =
+            index.iter().filter_map(|index| if let Index::Before(axis) = index { Some(*axis) } else { None });
+        let (before, None) = (before.next(), before.next()) else { panic!("a sum over the indices below two axes") };
         Part { entries, axes: index.iter().filter_map(|index| index.reader()).collect(), before }
     }
 
@@ -222,7 +242,7 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
         let x = self.column(left).filter(|_| [&batch[..], &rows, &depth].concat() == left.axes);
         let x = x.unwrap_or_else(|| panic!("{} has a column as its left factor", product.name));
         let inner = |axis: AxisId| if batch.contains(&axis) || depth.contains(&axis) { None } else { weights(axis) };
-        let y = self.contracted(&right.sum, &right.axes, &inner, &[&batch[..], &columns, &depth].concat());
+        let y = self.contracted(&right.sum, &right.axes, &inner, &[&batch[..], &columns, &depth].concat(), None);
         let depth = self.program.lengths(&depth).iter().product();
         (self.backend.multiply_table(x, &y, &of_batch, depth), [rows, columns].concat())
     }

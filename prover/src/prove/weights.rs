@@ -148,11 +148,12 @@ fn outer(log: usize, chunk: usize, scale: Fr, parts: &[Bits]) -> Vec<Rank> {
         [head @ .., part] => (part.split(low), head),
         [] => (vec![(Fr::ONE, Bits::Unit(0, 0), Bits::Unit(0, 0))], rest),
     };
-    let upper = head.iter().fold(vec![scale], |rows, part| tensor(&rows, &part.expand()));
+    let upper = head.iter().fold(vec![Fr::ONE], |rows, part| tensor(&rows, &part.expand()));
+    // Factors are with the columns: claims at one point agree on the rows then, and share a combination of them.
     let rank = |(weight, high, low): (Fr, Bits, Bits)| Rank {
         chunk,
-        rows: tensor(&upper, &high.expand()).into_iter().map(|value| value * weight).collect(),
-        columns: tensor(&low.expand(), &columns),
+        rows: tensor(&upper, &high.expand()),
+        columns: tensor(&low.expand(), &columns).into_iter().map(|value| value * weight * scale).collect(),
     };
     across.into_iter().map(rank).collect()
 }
