@@ -7,7 +7,7 @@ struct Axis {
 };
 
 // The sum of the steps of an index, row major over `count` axes.
-DEVICE u64 offset_of(u64 index, const Axis* axes, u64 count, const u64* steps) {
+DEVICE u64 steps_of(u64 index, const Axis* axes, u64 count, const u64* steps) {
     u64 offset = 0;
     while (count-- > 0) {
         Axis axis = axes[count];
@@ -26,7 +26,7 @@ KERNEL(gather_add, Fr* out, const Fr* field, const u8* ints, u64 kind, const Axi
     u64 o = id / inner, i = id % inner;
     Entries entries = {field, ints, kind};
     Axis own = axes[outer_axes];
-    u64 base = offset_of(o, axes, outer_axes, steps) + offset_of(i, axes + outer_axes + 1, inner_axes, steps);
+    u64 base = steps_of(o, axes, outer_axes, steps) + steps_of(i, axes + outer_axes + 1, inner_axes, steps);
     Fr sum = {};
     for (u64 s = 0; s < own.length; s++) {
         u64 at = base + steps[own.start + s], place = (o * own.length + s) * inner + i;

@@ -2,7 +2,18 @@
 // divided, looked up, counted, stored in few bytes.
 #include "ints.cuh"
 
-// A term of a sum: cells, and where the steps of each of the reader's axes begin.
+// The sum of the steps of a place's indices in a box: lengths of its axes, and the steps along each, the last axis' first.
+DEVICE u64 offset_of(u32 place, const u64* lengths, u64 axes, const u64* steps) {
+    u64 offset = 0;
+    for (u64 axis = axes; axis-- > 0;) {
+        u32 length = u32(lengths[axis]);
+        offset += steps[place % length];
+        place /= length, steps += length;
+    }
+    return offset;
+}
+
+// A term of a sum: cells, and their steps along the reader's axes.
 struct Part {
     const u8* cells;
     u64 kind;
@@ -22,14 +33,7 @@ struct Reading {
         i64 sum = constant;
         for (u64 k = 0; k < count; k++) {
             Part part = parts[k];
-            u64 offset = 0, start = 0;
-            u32 rest = place;
-            for (u64 axis = axes; axis-- > 0;) {
-                u32 length = u32(lengths[axis]);
-                offset += part.steps[start + rest % length];
-                rest /= length, start += length;
-            }
-            sum += part.coefficient * load_int(part.cells, u32(part.kind), offset);
+            sum += part.coefficient * load_int(part.cells, u32(part.kind), offset_of(place, lengths, axes, part.steps));
         }
         return sum;
     }
@@ -81,13 +85,7 @@ KERNEL(sum_ints, i64* out, const u8* cells, u64 kind, const u64* lengths, u64 ax
        u64 offset_count, u64 count) {
     u64 place = thread_number();
     if (place >= count) return;
-    u64 base = 0, start = 0;
-    u32 rest = u32(place);
-    for (u64 axis = axes; axis-- > 0;) {
-        u32 length = u32(lengths[axis]);
-        base += steps[start + rest % length];
-        rest /= length, start += length;
-    }
+    u64 base = offset_of(u32(place), lengths, axes, steps);
     i64 sum = 0;
     for (u64 k = 0; k < offset_count; k++) sum += load_int(cells, u32(kind), base + offsets[k]);
     out[place] = sum;

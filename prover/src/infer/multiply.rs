@@ -115,13 +115,7 @@ impl Executor<'_> {
 
     fn einsum(&mut self, product: &Product, right: &Operand) -> Result<Tensor, InferError> {
         let (left, name) = (&product.left, &product.name);
-        let within = |operand: &Operand, axis: &AxisId| operand.axes.contains(axis);
-        let of = |l: bool, r: bool| -> Vec<AxisId> {
-            product.axes.iter().filter(|axis| within(left, axis) == l && within(right, axis) == r).copied().collect()
-        };
-        let (batch, rows, columns) = (of(true, true), of(true, false), of(false, true));
-        let mut depth: Vec<AxisId> = right.axes.iter().filter(|axis| !product.axes.contains(axis)).copied().collect();
-        depth.extend(left.axes.iter().filter(|axis| !product.axes.contains(axis) && !within(right, axis)));
+        let [batch, rows, columns, depth] = roles(product, right);
         let count = |axes: &[AxisId]| -> usize { axes.iter().map(|&axis| self.slice[axis].len()).product() };
         let (batches, m, n, k) = (count(&batch), count(&rows), count(&columns), count(&depth));
         if depth.is_empty() {
@@ -263,6 +257,18 @@ impl Executor<'_> {
         self.rotations.push((*rotary, table.clone()));
         table
     }
+}
+
+/// The axes of a product of matrices: of its batch, which both factors have, of rows and columns, which one has, and those that
+/// are summed over.
+pub(super) fn roles(product: &Product, right: &Operand) -> [Vec<AxisId>; 4] {
+    let (left, within) = (&product.left, |operand: &Operand, axis: &AxisId| operand.axes.contains(axis));
+    let of = |l: bool, r: bool| -> Vec<AxisId> {
+        product.axes.iter().filter(|axis| within(left, axis) == l && within(right, axis) == r).copied().collect()
+    };
+    let mut depth: Vec<AxisId> = right.axes.iter().filter(|axis| !product.axes.contains(axis)).copied().collect();
+    depth.extend(left.axes.iter().filter(|axis| !product.axes.contains(axis) && !within(right, axis)));
+    [of(true, true), of(true, false), of(false, true), depth]
 }
 
 /// Whether a factor is a column of causal pairs, as it is.
