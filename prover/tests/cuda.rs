@@ -66,7 +66,7 @@ fn what_fails_on_the_gpu_is_named_and_leaves_nothing() {
         assert!(files(folder.path()).is_empty(), "{gpu}");
     }
     let card = folder.path().join("card");
-    for (gpu, words) in [("launches=140", "the GPU failed in"), ("bytes=1000000", "the GPU is out of memory")] {
+    for (gpu, words) in [("launches=140", "the GPU failed in"), ("bytes=600000", "the GPU is out of memory")] {
         let out = card.display().to_string();
         let arguments = ["commit", MODEL, "--out", &out, "--chunk-log", "9", "--backend", "cuda"];
         fails(&on(gpu, &arguments), 2, words, Some(&card.join("model.card")));
