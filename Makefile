@@ -13,9 +13,10 @@ export NODEVICE_SELECT := 1
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
+# Of the whole workspace where a test builds the same: alone, a package's dependencies have other features, and are built again.
 build: ## the two binaries: target/release/zkllm and target/release/zkllm-verify
 	@tools/setup.sh
-	$(CARGO) build --release -p zkllm-prover
+	$(CARGO) build --release --workspace --bin zkllm
 	$(CARGO) build --release -p zkllm-verifier
 
 demo: ## commit, prove and verify SmolLM2-135M on a chat prompt, then refuse a forged receipt

@@ -69,7 +69,7 @@ fi
 # Without the compiler: nothing that is built already is built again with kernels for GPUs in it.
 cargo() { env -u CUDA_HOME "${CARGO:-cargo}" "$@"; }
 ZKLLM_PTX="$ptx" cargo test --release --workspace --test ptx
-cargo build --release -p zkllm-cuda-shim --examples
+cargo build --release --workspace --example cuda --example nvrtc
 LD_LIBRARY_PATH="$root/target/release/examples${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" cargo test --release --workspace --test cuda
 
 if [ "${1:-}" = --nvrtc ]; then

@@ -21,7 +21,7 @@ esac
 
 step "Tools and binaries"
 tools/setup.sh --demo
-cargo build --release -p zkllm-prover >&2
+cargo build --release --workspace --bin zkllm >&2
 # Built on its own: nothing of the prover, nor a feature that only the prover asks for, is in this binary.
 cargo build --release -p zkllm-verifier >&2
 zkllm=target/release/zkllm

@@ -5,7 +5,7 @@ wasm: ## the verifier for browsers and Node: target/npm/ and its tarball
 	@tools/build-wasm.sh
 
 wasm-test: wasm ## use the packed npm package in a project of its own, and compare it with the native verifier
-	$(CARGO) build --release -p zkllm-verifier-wasm --example verdicts
+	$(CARGO) build --release --workspace --example verdicts
 	@tools/page-node.sh
 	ZKLLM_SLOW=1 node --test web/tests/package.test.mjs
 
@@ -20,7 +20,7 @@ page-test: page-build ## drive the verify page in Debian's Chromium; screenshots
 
 # The same tests with fewer cases.
 web-test-fast: page-build
-	$(CARGO) build --release -p zkllm-verifier-wasm --example verdicts
+	$(CARGO) build --release --workspace --example verdicts
 	@tools/page-node.sh
 	node --test web/tests/package.test.mjs
 	@tools/page-test.sh

@@ -1,5 +1,5 @@
-// Decides what an inference does to tensors of integers that stay on the device: sums read, rounded, summed along axes, turned,
-// divided, looked up, counted, stored in few bytes.
+// Decides what an inference does to tensors of integers that stay on the device: made at random, read, rounded, summed along axes,
+// turned, divided, looked up, counted, stored in few bytes.
 #include "ints.cuh"
 
 // The sum of the steps of a place's indices in a box: lengths of its axes, and the steps along each, the last axis' first.
@@ -127,6 +127,21 @@ KERNEL(turn_ints, i64* out, const i64* in, const i64* turns, u64 pairs, u64 inne
     i64 left = in[2 * row * pairs + pair], right = in[(2 * row + 1) * pairs + pair];
     out[2 * row * pairs + pair] = cos * left - sin * right;
     out[(2 * row + 1) * pairs + pair] = sin * left + cos * right;
+}
+
+// Weights of a random model to the nearest integer, halves away from 0: see `random.rs`. `numbers` are what weights are centred
+// on and how far they spread, twice what they are scaled by, and gains. Operations are not fused: the host does not either.
+KERNEL(random_weights, i64* out, u64 stream, const double* numbers, u64 gains, u64 count) {
+    u64 index = thread_number();
+    if (index >= count) return;
+    u64 z = stream + (index + 1) * 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    z ^= z >> 31;
+    i32 sum = i32((z & 0xffff) + (z >> 16 & 0xffff) + (z >> 32 & 0xffff) + (z >> 48)) - 131070;
+    float weight = float(numbers[0]) + __fmul_rn(float(numbers[1]), float(sum) / 37837.2f);
+    i64 doubled = i64(double(weight) * numbers[3 + index % gains] * numbers[2]);
+    out[index] = (doubled + (doubled < 0 ? -1 : 1)) / 2;
 }
 
 // Stores integers in so many bytes: of squares of `side` only what is not above a diagonal, rows of `row` at multiples of `full`.

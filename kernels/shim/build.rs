@@ -16,6 +16,8 @@ fn main() {
         .opt_level(2)
         .include("src")
         .file("src/shim.cpp")
+        // A product and a sum are rounded each for itself.
+        .flag("-ffp-contract=off")
         .flag_if_supported("-Wno-unknown-pragmas")
         .compile("zkllm_shim");
     println!("cargo:rerun-if-env-changed=ZKLLM_SANITIZE");

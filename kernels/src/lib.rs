@@ -17,6 +17,7 @@ pub mod integer;
 pub mod ints;
 pub mod layer;
 pub mod leaves;
+pub mod random;
 pub mod reference;
 pub mod selftest;
 pub mod tensors;

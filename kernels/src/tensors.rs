@@ -7,6 +7,7 @@ use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::random::Weights;
 use crate::{Integers, Ints};
 
 /// Integers on a device. Whose they are, only it knows.
@@ -120,6 +121,9 @@ pub trait Tensors: Sync {
     fn least(&self) -> usize;
     /// Bytes that tensors could take.
     fn room(&self) -> usize;
+    /// The first `count` weights, weight `i` times `gains[i % gains.len()]` and `scale`, to the nearest integer, halves away from 0;
+    /// below 2^62.
+    fn random(&self, weights: &Weights, gains: &[f64], scale: f64, count: usize) -> Far;
     /// A copy on the device, or the part of one that is kept there.
     fn far(&self, ints: Ints) -> Far;
     /// Copies to `to` from place `start` on, which is of the same width.

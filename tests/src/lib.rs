@@ -92,8 +92,13 @@ impl Case {
         }
     }
 
-    /// A receipt.
-    pub fn receipt<B: Backend>(&self, backend: &B, blinding: &str) -> Vec<u8> {
+    /// A receipt. Compiled once for all tests.
+    pub fn receipt(&self, blinding: &str) -> Vec<u8> {
+        self.receipt_by(&Cpu, blinding)
+    }
+
+    /// A receipt, by any backend.
+    pub fn receipt_by<B: Backend>(&self, backend: &B, blinding: &str) -> Vec<u8> {
         let blinding = Blinding::seeded(blinding.as_bytes());
         prove(backend, self.generators(), &self.subject(), self.witness(), blinding, &|_| {}).expect("a receipt")
     }

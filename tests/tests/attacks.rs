@@ -4,7 +4,6 @@ use ark_bls12_381::Fr;
 use ark_ec::{AffineRepr, PrimeGroup};
 use std::collections::HashSet;
 use std::sync::OnceLock;
-use zkllm_kernels::Cpu;
 use zkllm_kernels::Integers;
 use zkllm_prover::infer::Columns;
 use zkllm_prover::quantise::{Tiny, tiny};
@@ -28,7 +27,7 @@ fn case() -> &'static Case {
 
 fn receipt() -> &'static [u8] {
     static RECEIPT: OnceLock<Vec<u8>> = OnceLock::new();
-    RECEIPT.get_or_init(|| case().receipt(&Cpu, "blinding"))
+    RECEIPT.get_or_init(|| case().receipt("blinding"))
 }
 
 /// A forgery of `tokens`, everything computed as the model computes it.
@@ -81,7 +80,7 @@ fn of_equal_logits_only_the_lowest_index_is_proved() {
     }
     let case = Case::of(card, equal, &[3, 1], 1);
     assert_eq!(case.statement.tokens()[2], low);
-    assert!(verify(&case.card.to_bytes(), &case.receipt(&Cpu, "tie")).is_ok());
+    assert!(verify(&case.card.to_bytes(), &case.receipt("tie")).is_ok());
     let (verdict, broken) = lie(&case, vec![3, 1, high]);
     assert_eq!(verdict, Err(Refusal::LedgerValue));
     assert!(broken.iter().any(|name| name.starts_with("margin")), "{broken:?}");

@@ -1,7 +1,6 @@
 //! Every byte counts: of a receipt, of a card; and no bytes make the verifier panic.
 
 use std::sync::OnceLock;
-use zkllm_kernels::Cpu;
 use zkllm_prover::quantise::Tiny;
 use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::card::Card;
@@ -12,7 +11,7 @@ fn case() -> &'static (Case, Vec<u8>, Vec<u8>) {
     static CASE: OnceLock<(Case, Vec<u8>, Vec<u8>)> = OnceLock::new();
     CASE.get_or_init(|| {
         let case = Case::new(SHAPE, 1, &[3, 1], 3);
-        let (card, receipt) = (case.card.to_bytes(), case.receipt(&Cpu, "blinding"));
+        let (card, receipt) = (case.card.to_bytes(), case.receipt("blinding"));
         (case, card, receipt)
     })
 }
@@ -33,7 +32,7 @@ fn header(receipt: &[u8]) -> usize {
 fn sweep(step: usize) {
     let small = Tiny { layers: 1, width: 2, kv_heads: 1, group: 1, pairs: 1, hidden: 2, vocabulary: 3, ..SHAPE };
     let case = Case::new(small, 2, &[1], 1);
-    let (card, receipt) = (&case.card.to_bytes(), &case.receipt(&Cpu, "blinding"));
+    let (card, receipt) = (&case.card.to_bytes(), &case.receipt("blinding"));
     verify(card, receipt).expect("an honest receipt");
     let places: Vec<usize> = (0..header(receipt)).chain((header(receipt)..receipt.len()).step_by(step)).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

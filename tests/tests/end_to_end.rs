@@ -7,10 +7,12 @@ use zkllm_kernels::device::{Fault, OnDevice, catch};
 use zkllm_kernels::wgpu::{Options, Wgpu};
 use zkllm_kernels::{Backend, Cpu, Integers, Reference, Rows};
 use zkllm_prover::infer::{Executor, generate_by, multiply_on, trace_by};
+use zkllm_prover::model::{Model, Shape};
 use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::{Witness, prove};
-use zkllm_prover::quantise::Tiny;
+use zkllm_prover::quantise::{Options as Quantise, STANDARD, Tiny, uncalibrated, weights, weights_by};
 use zkllm_tests::{Case, SHAPE};
+use zkllm_verifier::card::Precision;
 use zkllm_verifier::verify;
 
 #[test]
@@ -23,7 +25,7 @@ fn tiny_receipts_verify() {
     ];
     for (seed, shape) in shapes.into_iter().enumerate() {
         let case = Case::new(shape, seed as u64, &[3, 1], 3);
-        let receipt = case.receipt(&Cpu, "blinding");
+        let receipt = case.receipt("blinding");
         let verified = verify(&case.card.to_bytes(), &receipt).expect("proved");
         assert_eq!(verified.statement(), &case.statement);
         println!(
@@ -38,11 +40,11 @@ fn tiny_receipts_verify() {
 #[test]
 fn backends_make_the_same_bytes() {
     let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
-    let receipt = case.receipt(&Cpu, "blinding");
-    assert!(case.receipt(&Reference, "blinding") == receipt);
+    let receipt = case.receipt("blinding");
+    assert!(case.receipt_by(&Reference, "blinding") == receipt);
     // The CUDA backend with its kernels on the CPU.
-    assert!(case.receipt(&OnDevice::on(Shim::default()), "blinding") == receipt);
-    assert!(case.receipt(&Wgpu::open(&Options::default()).expect("an adapter"), "blinding") == receipt);
+    assert!(case.receipt_by(&OnDevice::on(Shim::default()), "blinding") == receipt);
+    assert!(case.receipt_by(&Wgpu::open(&Options::default()).expect("an adapter"), "blinding") == receipt);
     assert!(verify(&case.card.to_bytes(), &receipt).is_ok());
 }
 
@@ -53,7 +55,7 @@ fn causal_columns_stored_whole_make_the_same_bytes() {
     assert!(zip(&whole, &case.trace.columns).any(|(whole, stored)| whole.len() > stored.len()));
     let witness = Witness { columns: whole.iter().map(Integers::view).collect(), ..case.witness() };
     let receipt = prove(&Cpu, case.generators(), &case.subject(), witness, Blinding::seeded(b"blinding"), &|_| {});
-    assert!(receipt.expect("a receipt") == case.receipt(&Cpu, "blinding"));
+    assert!(receipt.expect("a receipt") == case.receipt("blinding"));
 }
 
 #[test]
@@ -95,11 +97,28 @@ fn an_inference_on_a_device_is_the_same_and_a_lost_device_a_fault() {
 }
 
 #[test]
+fn random_weights_made_on_a_device_are_the_same() {
+    let shape = Shape::named("tiny").expect("a shape");
+    // With all tensors there, and with some here and some there.
+    let devices = [0, 1 << 13].map(|least| OnDevice::on(Shim::with_least(least)));
+    // The second fraction makes weights of more than 16 bits.
+    for (tied, weight_fraction) in [(true, 12), (false, 17)] {
+        let model = Model::random_biased(Shape { tied, ..shape.clone() }, 5).expect("a model");
+        let precision = Precision { weight_fraction, ..STANDARD };
+        let card = uncalibrated(&model, &Quantise { precision, ..Quantise::default() }).expect("a card");
+        let here = weights(&model, &card).expect("weights");
+        for device in &devices {
+            assert!(weights_by(&multiply_on(device), &model, &card).expect("weights").iter().eq(here.iter()));
+        }
+    }
+}
+
+#[test]
 fn a_device_lost_in_the_middle_leaves_no_receipt() {
     let case = Case::new(SHAPE, 2, &[3, 1, 4], 2);
     for launches in [0, 50, 500] {
         let backend = Wgpu::open(&Options { launches, ..Default::default() }).expect("an adapter");
-        let fault = catch(|| case.receipt(&backend, "blinding")).expect_err("a fault");
+        let fault = catch(|| case.receipt_by(&backend, "blinding")).expect_err("a fault");
         assert!(matches!(fault, Fault::Failed { .. }), "{fault}");
     }
 }

@@ -47,7 +47,7 @@ fn a_proof_under_frozen_challenges_is_refused() {
 #[test]
 fn two_proofs_share_no_group_element_and_no_scalar() {
     let case = Case::new(SHAPE, 1, &[3, 1], 2);
-    let receipts = ["one", "two"].map(|blinding| case.receipt(&Cpu, blinding));
+    let receipts = ["one", "two"].map(|blinding| case.receipt(blinding));
     let parts = receipts.each_ref().map(|receipt| {
         let proof = Receipt::parse(receipt).expect("a receipt").proof;
         let mut rest = proof;
@@ -72,7 +72,7 @@ fn other_weights_make_the_same_messages() {
     let card = cases[0].card.clone();
     let other = Case::of(zkllm_verifier::card::Card { commitments: Vec::new(), ..card }, zeroed(&cases[0]), &[3, 1], 2);
     let messages = [&cases[0], &other].map(|case| {
-        let receipt = case.receipt(&Cpu, "same");
+        let receipt = case.receipt("same");
         lengths(case, Receipt::parse(&receipt).expect("a receipt").proof)
     });
     assert_eq!(messages[0], messages[1]);

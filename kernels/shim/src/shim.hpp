@@ -42,4 +42,5 @@ void apply(void (*kernel)(A...), void* const* arguments) {
 
 inline u64 thread_number() { return shim::number; }
 inline u64 thread_count() { return shim::count; }
+inline float __fmul_rn(float a, float b) { return a * b; }
 inline void add_atomically(u32* place, u32 value) { __atomic_fetch_add(place, value, __ATOMIC_RELAXED); }

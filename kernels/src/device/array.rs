@@ -30,6 +30,8 @@ unsafe impl Plain for u32 {}
 unsafe impl Plain for i64 {}
 // SAFETY: integers.
 unsafe impl Plain for u64 {}
+// SAFETY: a number, of which any bits are one.
+unsafe impl Plain for f64 {}
 // SAFETY: four limbs of 64 bits fill the type, see below; bytes that are no field element are wrong, not invalid.
 unsafe impl Plain for Fr {}
 const _: () = assert!(size_of::<Fr>() == size_of::<[u64; 4]>());

@@ -7,6 +7,7 @@ use super::machine::{BLOCK, Device, raise};
 use super::runs::Packed;
 use super::{Argument, OnDevice};
 use crate::ints::below;
+use crate::random::Weights;
 use crate::tensors::{Batches, Each, Far, Layout, Pairs, QUAD, Reading, Tensors};
 use crate::{Integers, Ints};
 
@@ -96,6 +97,19 @@ impl<D: Device> Tensors for OnDevice<D> {
 
     fn far(&self, ints: Ints) -> Far {
         Far::new(Packed::of(&*self.device, ints), ints.len())
+    }
+
+    fn random(&self, weights: &Weights, gains: &[f64], scale: f64, count: usize) -> Far {
+        let device = &*self.device;
+        let (far, out) = wide(device, count);
+        let numbers = [&[weights.centre.into(), weights.spread.into(), 2.0 * scale], gains].concat();
+        let numbers = Array::of(device, &numbers);
+        let arguments =
+            [out, Argument::Word(weights.stream), (&numbers).into(), gains.len().max(1).into(), count.into()];
+        assert!(count == 0 || !gains.is_empty(), "a gain for every weight");
+        // SAFETY: as asserted.
+        unsafe { launch(device, "random_weights", count, &arguments) };
+        far
     }
 
     fn near(&self, far: &Far, to: &mut Integers, start: usize) {

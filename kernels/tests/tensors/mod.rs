@@ -2,6 +2,7 @@
 //! values. The test that includes this file says which device.
 
 use zkllm_kernels::device::catch;
+use zkllm_kernels::random::Weights;
 use zkllm_kernels::tensors::{Batches, Block, Each, Far, Layout, Pairs, Part, QUAD, Reading, Tensors};
 use zkllm_kernels::{Backend, Integers, Ints};
 
@@ -81,6 +82,27 @@ fn reading(tensors: &dyn Tensors, words: &mut Words, lengths: &[usize]) -> (Read
         parts.push(Part { coefficient, cells, steps });
     }
     (Reading { constant, lengths: lengths.to_vec(), parts }, values)
+}
+
+#[test]
+fn random_weights_are_made() {
+    with_device(|tensors, words| {
+        for (count, centre, spread) in [(0, 0.0, 1.0), (1, 1.0, 0.1), (129, 0.0, 0.014), (5_000, -0.25, 3.3)] {
+            let weights = Weights { stream: words.word(), centre, spread };
+            for (gains, scale) in [(1, 4096.0), (7, 4096.0), (64, 2890.3), (3, 1e9)] {
+                let gains: Vec<f64> = (0..gains).map(|k| f64::from(1.0 + 0.01 * k as f32)).collect();
+                let weight = |index: usize| {
+                    (f64::from(weights.at(index as u64)) * gains[index % gains.len()] * scale).round() as i64
+                };
+                let made = near(tensors, &tensors.random(&weights, &gains, scale, count));
+                assert_eq!(made, (0..count).map(weight).collect::<Vec<_>>());
+            }
+        }
+        // Halves: all weights are 5/8, and no two gains the same.
+        let weights = Weights { stream: 1, centre: 0.625, spread: 0.0 };
+        let made = tensors.random(&weights, &[4.0, -4.0, 12.0, -12.0, 0.8, -0.8, 0.79999, 0.0], 1.0, 8);
+        assert_eq!(near(tensors, &made), [3, -3, 8, -8, 1, -1, 0, 0]);
+    });
 }
 
 #[test]

@@ -15,7 +15,9 @@ mod shape;
 mod tests;
 mod tokenizer;
 
+use rayon::prelude::*;
 use std::path::Path;
+use zkllm_kernels::random::Weights as RandomWeights;
 
 pub use chat::{Chat, Message};
 pub use error::ModelError;
@@ -107,7 +109,19 @@ impl Model {
         }
         match &self.weights {
             Weights::File(file) => file.tensor(&self.shape, kind, layer),
-            Weights::Random { seed, .. } => Ok(random::tensor(&self.shape, *seed, kind, layer)),
+            Weights::Random { seed, .. } => {
+                let weights = random::weights(&self.shape, *seed, kind, layer);
+                let count = self.shape.dims(kind).iter().product::<usize>() as u64;
+                Ok((0..count).into_par_iter().map(|index| weights.at(index)).collect())
+            }
+        }
+    }
+
+    /// What a tensor of a random model is made by; `None` of a file.
+    pub fn random_weights(&self, kind: Kind, layer: usize) -> Option<RandomWeights> {
+        match self.weights {
+            Weights::File(_) => None,
+            Weights::Random { seed, .. } => Some(random::weights(&self.shape, seed, kind, layer)),
         }
     }
 

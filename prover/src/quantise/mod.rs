@@ -10,7 +10,7 @@ mod weights;
 
 pub use calibrate::{Extent, Measurement, measure};
 pub use tiny::{Tiny, tiny};
-pub use weights::weights;
+pub use weights::{weights, weights_by};
 
 use crate::infer::{Columns, InferError, Multiply, ON_CPU};
 use crate::model::{Kind, Message, Model, ModelError};
@@ -119,13 +119,13 @@ pub fn quantise(model: &Model, options: &Options) -> Result<(Card, Columns), Qua
     quantise_by(ON_CPU, model, options)
 }
 
-/// [`quantise`], matrices of the calibration multiplied by `multiply`.
+/// [`quantise`], the arithmetic of the calibration done by `multiply`.
 ///
 /// # Errors
 /// See [`QuantiseError`].
 pub fn quantise_by(multiply: Multiply<'_>, model: &Model, options: &Options) -> Result<(Card, Columns), QuantiseError> {
     let mut card = uncalibrated(model, options)?;
-    let columns = weights(model, &card)?;
+    let columns = weights_by(multiply, model, &card)?;
     let sequences = if options.calibration.is_empty() { calibration(model) } else { options.calibration.clone() };
     let measurement = measure(multiply, &card, &columns, &sequences)?;
     card.precision = measurement.precision(&card, options.margin);

@@ -58,7 +58,7 @@ fn file(name: &str, patches: &[Patch]) -> Value {
 
 /// Writes card and receipt, and their case.
 fn accepted(folder: &Path, name: &str, case: &Case) -> io::Result<Vec<u8>> {
-    let receipt = case.receipt(&Cpu, name);
+    let receipt = case.receipt(name);
     write(&folder.join(name).join("model.card"), case.card.to_bytes())?;
     write(&folder.join(name).join("answer.receipt"), &receipt)?;
     let value = json!({ "card": file("model.card", &[]), "receipt": file("answer.receipt", &[]) });

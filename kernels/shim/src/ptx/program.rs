@@ -293,7 +293,8 @@ impl<'a> Reader<'a> {
         self.function.registers += 1;
         self.registers.insert(name.to_string(), register);
         if name.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-            let number = match name.strip_prefix("0x") {
+            // Floating-point numbers are written as their bits.
+            let number = match ["0x", "0f", "0d"].iter().find_map(|mark| name.strip_prefix(mark)) {
                 Some(digits) => i128::from_str_radix(digits, 16),
                 None => name.parse::<i128>(),
             };
@@ -372,7 +373,7 @@ impl<'a> Reader<'a> {
                     (self.register(operand(0)?)?, [self.register(operand(1)?)?, self.register(operand(2)?)?]);
                 Operation::Compare { holds, kind: Kind::named(last)?, to, of }
             }
-            "cvt" => {
+            "cvt" if !name.contains(".f") => {
                 let (to, of) = (self.vector(operand(0)?)?[0], self.register(operand(1)?)?);
                 let (into, from) = (Kind::named(parts[1])?, Kind::named(last)?);
                 Operation::Convert { to, of, from: if into.bits < from.bits { into } else { from } }
@@ -475,6 +476,15 @@ fn pure(name: &str) -> Option<fn([u64; 4]) -> u64> {
         "mad.lo.s64" | "mad.lo.u64" => |[a, b, c, _]| a.wrapping_mul(b).wrapping_add(c),
         "mad.wide.u32" => |[a, b, c, _]| (a as u32 as u64 * (b as u32 as u64)).wrapping_add(c),
         "mad.wide.s32" => |[a, b, c, _]| (a as i32 as i64 * (b as i32 as i64)).wrapping_add(c as i64) as u64,
+        "add.f32" | "add.rn.f32" => |[a, b, ..]| (single(a) + single(b)).to_bits().into(),
+        "mul.f32" | "mul.rn.f32" => |[a, b, ..]| (single(a) * single(b)).to_bits().into(),
+        "div.rn.f32" => |[a, b, ..]| (single(a) / single(b)).to_bits().into(),
+        "mul.f64" | "mul.rn.f64" => |[a, b, ..]| (f64::from_bits(a) * f64::from_bits(b)).to_bits(),
+        "cvt.rn.f32.s32" => |[a, ..]| (a as i32 as f32).to_bits().into(),
+        "cvt.rn.f32.f64" => |[a, ..]| (f64::from_bits(a) as f32).to_bits().into(),
+        "cvt.f64.f32" => |[a, ..]| f64::from(single(a)).to_bits(),
+        // To the nearest that there is, and towards 0.
+        "cvt.rzi.s64.f64" => |[a, ..]| f64::from_bits(a) as i64 as u64,
         // What a division by 0 gives is not said.
         "div.u32" => |[a, b, ..]| (a as u32).checked_div(b as u32).map_or(0xdead_beef, u64::from),
         "div.u64" => |[a, b, ..]| a.checked_div(b).unwrap_or(0xdead_beef_dead_beef),
@@ -520,6 +530,10 @@ fn pure(name: &str) -> Option<fn([u64; 4]) -> u64> {
         _ => return None,
     };
     Some(f)
+}
+
+fn single(bits: u64) -> f32 {
+    f32::from_bits(bits as u32)
 }
 
 /// What commas part, but for those in brackets of any kind.
