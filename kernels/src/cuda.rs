@@ -16,7 +16,7 @@ use cudarc::driver::{CudaContext, DriverError, result, sys};
 use crate::device::array::copy;
 use crate::device::keep::Keeper;
 use crate::device::{Argument, BLOCK, Device, Fault, OnDevice};
-use image::image;
+use image::{image, sources};
 use staging::Staging;
 
 pub use image::compile;
@@ -151,10 +151,10 @@ impl Gpu {
         Ok(Ceilings { multiply_adds: 64.0 * multiprocessors * clock, bytes: 2.0 * memory_clock * bus })
     }
 
-    /// The kernels; once more without the copy on disk if the driver does not take them.
+    /// The kernels of the first source whose the driver takes; if there is none, what is wrong with the first one's.
     fn load(capability: (i32, i32)) -> Result<(sys::CUmodule, &'static str), Fault> {
-        let load = |fresh| {
-            let image = image(capability, fresh)?;
+        let load = |source| -> Result<_, Fault> {
+            let image = image(capability, source)?;
             // Aligned, and followed by zeroes.
             let mut words = vec![0u64; image.bytes.len() / 8 + 2];
             for (word, bytes) in words.iter_mut().zip(image.bytes.chunks(8)) {
@@ -166,7 +166,14 @@ impl Gpu {
             let module = unsafe { result::module::load_data(words.as_ptr().cast()) };
             Ok((module.map_err(|error| Fault::NoKernels(describe(error)))?, image.origin))
         };
-        load(false).or_else(|first: Fault| load(true).map_err(|_| first))
+        let mut first = None;
+        for source in sources(capability) {
+            match load(source) {
+                Ok(loaded) => return Ok(loaded),
+                Err(fault) => first = first.or(Some(fault)),
+            }
+        }
+        Err(first.expect("there are sources"))
     }
 
     fn function(&self, kernel: &'static str) -> Result<sys::CUfunction, Fault> {

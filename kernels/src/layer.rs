@@ -23,12 +23,16 @@ pub type Quad = [Fr; 4];
 
 /// The nodes above one block.
 pub trait Part {
+    /// What the parts share in a round, and their sums as far as they are.
+    type Round: Default;
     /// The variables that are not bound, with their eq weights.
     fn axes(&self) -> &Axes;
     /// The address of the first node.
     fn offset(&self) -> u64;
-    /// `g(1) - g(0)` and the square coefficient of the next round polynomial `g`.
-    fn round(&mut self) -> [Fr; 2];
+    /// Adds its part of the next round polynomial.
+    fn round(&mut self, round: &mut Self::Round);
+    /// `g(1) - g(0)` and the square coefficient of the round polynomial `g` of all parts.
+    fn total(round: Self::Round) -> [Fr; 2];
     /// Binds the next variable.
     fn bind(&mut self, r: Fr);
     /// All nodes, row-major.
@@ -126,14 +130,14 @@ impl<P: Part> Sumcheck for Layer<P> {
 
     fn round(&mut self) -> (Fr, Fr) {
         let rest = &self.rho[..self.rho.len() - 1];
-        let mut sums = [Fr::zero(); 2];
-        let mut add = |terms: [Fr; 2]| sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        let mut round = P::Round::default();
+        self.parts.iter_mut().for_each(|part| part.round(&mut round));
+        self.late.iter().flat_map(Late::parts).for_each(|mut part| part.round(&mut round));
+        let mut sums = P::total(round);
         for (address, [low, high]) in self.single_pairs() {
             let weight = eq_at(rest, address);
-            add(pair(low, high).map(|term| weight * term));
+            sums.iter_mut().zip(pair(low, high)).for_each(|(sum, term)| *sum += weight * term);
         }
-        self.parts.iter_mut().for_each(|part| add(part.round()));
-        self.late.iter().flat_map(Late::parts).for_each(|mut part| add(part.round()));
         (sums[0] - sums[1], sums[1])
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use ark_ec::AffineRepr;
 use ark_ff::Field;
 
+use crate::random::Weights;
 use crate::tensors::{self as far, Batches, Each, Far, Layout, Pairs, Part, Reading};
 use crate::{
     Addend, Backend, Block, Denominators, Entries, Factor, Fr, FractionTree, G1Affine, Ints, Numbers, Numerators,
@@ -37,6 +38,9 @@ fn tensors<B: Backend>(backend: &B, a: &[i16], b: &[i64]) -> String {
     let (rows, columns, depth) = (9, 7, 6);
     let sum = |at: usize| 3 * i64::from(a[at % columns * rows + at / columns]) + 7;
     let b: Vec<i64> = b[..rows * columns].iter().map(|x| x >> 34).collect();
+    let turns: Vec<i64> = a[..30].iter().map(|x| i64::from(*x)).collect();
+    let (random, gains) = (Weights { stream: 7, centre: 0.1, spread: 0.3 }, [1.0, 1.5]);
+    let pairs = Pairs { length: columns, rows, shift: 1 };
     let Some(tensors) = backend.tensors() else {
         let x: Vec<i64> = (0..rows * columns).map(sum).collect();
         let rounded: Vec<i64> = x.iter().map(|x| (x + 4) >> 3).collect();
@@ -47,7 +51,27 @@ fn tensors<B: Backend>(backend: &B, a: &[i16], b: &[i64]) -> String {
         b.iter().for_each(|x| counts[x.rem_euclid(5) as usize] += 1);
         let dot = |m: usize, n: usize| (0..depth).map(|k| i64::from(a[m * depth + k]) * b[n * depth + k]).sum();
         let products: Vec<i64> = (0..32).map(|at| dot(at / 4, at % 4)).collect();
-        return format!("{rounded:?} {row_sums:?} {quotients:?} {counts:?} {products:?}");
+        let there = |at: usize| at % columns <= at / columns + pairs.shift;
+        let top = |row: usize| (row * columns..(row + 1) * columns).filter(|at| there(*at)).map(|at| x[at] >> 3).max();
+        let tops: Vec<i64> = (0..rows).map(|row| top(row).expect("a pair")).collect();
+        let each = |f: &dyn Fn(usize) -> i64| -> Vec<i64> {
+            (0..rows * columns).map(|at| if there(at) { f(at) } else { 0 }).collect()
+        };
+        let (multiplied, taken) = (each(&|at| x[at] * b[at]), each(&|at| b[b[at].rem_euclid(5) as usize]));
+        let half = |at: usize| {
+            let (row, k, pair) = (at / 10, at / 5 % 2, at % 5);
+            let turn = 2 * (row / 2 % 3 * 5 + pair);
+            let (cos, sin) = (turns[turn], if k == 0 { -turns[turn + 1] } else { turns[turn + 1] });
+            cos * b[at] + sin * b[row * 10 + (1 - k) * 5 + pair]
+        };
+        let turned: Vec<i64> = (0..60).map(half).collect();
+        let weight = |at: usize| (f64::from(random.at(at as u64)) * gains[at % 2] * 4096.0).round() as i64;
+        let made: Vec<i64> = (0..9).map(weight).collect();
+        let below: Vec<i64> = (0..36).filter(|at| at % 6 <= at / 6).map(|at| b[at]).collect();
+        return format!(
+            "{rounded:?} {row_sums:?} {quotients:?} {products:?} {tops:?} {multiplied:?} {taken:?} {turned:?} {made:?} \
+             {below:?} {counts:?}"
+        );
     };
     let near = |far: &Far| {
         let mut values = tensors.zeros(far);
@@ -75,8 +99,21 @@ fn tensors<B: Backend>(backend: &B, a: &[i16], b: &[i64]) -> String {
     let right = matrix(b[..4 * depth].to_vec());
     let blocks = vec![far::Block { rows: 0..8, columns: 4, depth }];
     let products = tensors.multiply(&left, &right, &Batches { batches: 1, rows: 8, columns: 4, depth, blocks });
-    let [rounded, row_sums, quotients, products] = [rounded, row_sums, quotients, products].map(|far| near(&far));
-    format!("{rounded:?} {row_sums:?} {quotients:?} {counts:?} {products:?}")
+    let ends = (i64::MIN >> 34, i64::MAX >> 34);
+    let results = [
+        rounded,
+        row_sums,
+        quotients,
+        products,
+        tensors.tops(&reading, 3, pairs),
+        tensors.each(Each::Multiply, &x, &wide(&b), pairs),
+        tensors.each(Each::Take, &wide(&b), &counted, pairs),
+        tensors.turn(&wide(&b[..60]), &wide(&turns), 5, 2, 0..3),
+        tensors.random(&random, &gains, 4096.0, 9),
+        tensors.stored(&wide(&b[..36]), ends, Layout::Triangles(6)),
+    ];
+    let results: Vec<String> = results.iter().map(|far| format!("{:?}", near(far))).collect();
+    format!("{} {counts:?}", results.join(" "))
 }
 
 /// What the verbs give, each under its name, as bytes to compare.

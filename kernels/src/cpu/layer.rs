@@ -219,6 +219,8 @@ impl Part {
 }
 
 impl layer::Part for Part {
+    type Round = [Fr; 2];
+
     fn axes(&self) -> &Axes {
         &self.axes
     }
@@ -227,9 +229,9 @@ impl layer::Part for Part {
         self.offset
     }
 
-    fn round(&mut self) -> [Fr; 2] {
+    fn round(&mut self, round: &mut [Fr; 2]) {
         let Part { lambda, inverse, .. } = *self;
-        match &self.state {
+        let terms = match &self.state {
             State::Below { .. } | State::Quads(_) => {
                 let one = self.sums(0, 3, [Fr::zero(), Fr::one()]);
                 let two = self.sums(2, 1, [Fr::one(), lambda]);
@@ -243,7 +245,12 @@ impl layer::Part for Part {
                 let weight = inverse * self.axes.weight_of_last_pairs();
                 [lambda * sums[0] - weight * (a1 * b1 - a0 * b0), lambda * sums[1] - weight * (a1 - a0) * (b1 - b0)]
             }
-        }
+        };
+        round.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+    }
+
+    fn total(round: [Fr; 2]) -> [Fr; 2] {
+        round
     }
 
     fn bind(&mut self, r: Fr) {

@@ -20,9 +20,24 @@ pub struct Image {
     pub origin: &'static str,
 }
 
-/// The kernels for a GPU of compute capability `major.minor`. What was kept on disk is not used if `fresh`.
-pub fn image((major, minor): (i32, i32), fresh: bool) -> Result<Image, Fault> {
-    if !COMPILED.is_empty() && major >= 8 && !fresh {
+/// Where kernels come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Program,
+    /// What an earlier run has left on disk, else as the next one.
+    Kept,
+    Compiler,
+}
+
+/// Where to look for them, one after the other: a driver that is too old for the first takes others.
+pub fn sources((major, _): (i32, i32)) -> impl Iterator<Item = Source> {
+    let program = (!COMPILED.is_empty() && major >= 8).then_some(Source::Program);
+    program.into_iter().chain([Source::Kept, Source::Compiler])
+}
+
+/// The kernels for a GPU of compute capability `major.minor`, from one of its [`sources`].
+pub fn image((major, minor): (i32, i32), source: Source) -> Result<Image, Fault> {
+    if source == Source::Program {
         return Ok(Image { bytes: COMPILED.to_vec(), origin: "compiled with the program" });
     }
     let version = version()?;
@@ -30,7 +45,7 @@ pub fn image((major, minor): (i32, i32), fresh: bool) -> Result<Image, Fault> {
     SOURCE.hash(&mut hash);
     let name = format!("kernels-{:016x}-sm_{major}{minor}-nvrtc_{}.{}.cubin", hash.finish(), version.0, version.1);
     let path = cache().map(|directory| directory.join(name));
-    let kept = path.as_ref().filter(|_| !fresh).and_then(|path| std::fs::read(path).ok());
+    let kept = path.as_ref().filter(|_| source == Source::Kept).and_then(|path| std::fs::read(path).ok());
     if let Some(bytes) = kept {
         return Ok(Image { bytes, origin: "compiled by an earlier run" });
     }

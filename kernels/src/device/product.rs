@@ -10,7 +10,7 @@ use super::array::{Array, launch};
 use super::machine::Device;
 use super::runs::Packed;
 use super::tables::{Loaded, of_field};
-use super::walk::{Walk, pad_rows, sum_round};
+use super::walk::{Round, Walk, pad_rows};
 use crate::cpu::axes::Axes;
 use crate::{Factor, ProductSumcheck, Sumcheck};
 
@@ -84,8 +84,9 @@ impl<D: Device> ProductSumcheck for Product<D> {
             return a * b;
         }
         let arguments = self.arguments();
-        let sums = self.walk.sum_round(&self.device, "product_value", &arguments);
-        self.walk.axes.value_of_pairs(sums)
+        let mut sums = Round::default();
+        self.walk.add_to(&mut sums, &self.device, "product_value", &arguments);
+        self.walk.axes.value_of_pairs(sums.total())
     }
 }
 
@@ -94,7 +95,9 @@ impl<D: Device> Sumcheck for Product<D> {
 
     fn round(&mut self) -> (Fr, Fr) {
         let arguments = self.arguments();
-        let [difference, c2] = self.walk.sum_round(&self.device, "product_round", &arguments);
+        let mut round = Round::default();
+        self.walk.add_to(&mut round, &self.device, "product_round", &arguments);
+        let [difference, c2] = round.total();
         (difference - c2, c2)
     }
 
@@ -143,7 +146,9 @@ impl<D: Device> Sumcheck for Pairs<D> {
 
     fn round(&mut self) -> (Fr, Fr) {
         let arguments = [of_field(&self.a), of_field(&self.b)].concat();
-        let [difference, c2] = sum_round(&*self.device, ("product_round", &arguments), [None; 3], self.shape());
+        let mut round = Round::default();
+        round.add(&self.device, ("product_round", &arguments), [None; 3], self.shape());
+        let [difference, c2] = round.total();
         (difference - c2, c2)
     }
 

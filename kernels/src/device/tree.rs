@@ -10,7 +10,7 @@ use super::Argument;
 use super::array::{Array, launch};
 use super::machine::{Device, Fault, raise};
 use super::runs::Packed;
-use super::walk::{Walk, pad_rows};
+use super::walk::{Round, Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
 use crate::layer::{self, Fraction, Late, Layer, Quad, Singles, padding, quad};
 use crate::leaves::{Size, Stored};
@@ -292,6 +292,8 @@ impl<D: Device> Part<D> {
 }
 
 impl<D: Device> layer::Part for Part<D> {
+    type Round = Round<D>;
+
     fn axes(&self) -> &Axes {
         &self.walk.axes
     }
@@ -300,19 +302,23 @@ impl<D: Device> layer::Part for Part<D> {
         self.offset
     }
 
-    fn round(&mut self) -> [Fr; 2] {
-        let (device, lambda) = (&*self.device, self.lambda);
+    fn round(&mut self, round: &mut Round<D>) {
+        let (device, lambda) = (&self.device, self.lambda);
         match &self.state {
             State::Below { fractions, length } => {
                 let mut arguments = fractions.arguments(*length);
                 arguments.push(lambda.into());
-                self.walk.sum_round(device, "leaf_round", &arguments)
+                self.walk.add_to(round, device, "leaf_round", &arguments);
             }
             State::Quads(tables) => {
                 let arguments = [tables.into(), (tables.length() / 4).into(), lambda.into()];
-                self.walk.sum_round(device, "node_round", &arguments)
+                self.walk.add_to(round, device, "node_round", &arguments);
             }
         }
+    }
+
+    fn total(round: Round<D>) -> [Fr; 2] {
+        round.total()
     }
 
     fn bind(&mut self, r: Fr) {

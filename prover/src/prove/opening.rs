@@ -5,6 +5,7 @@ use super::weights::{Rank, ranks};
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::iter::zip;
 use zkllm_kernels::{Backend, Piece, Sumcheck as _};
 use zkllm_verifier::arith::mle;
@@ -22,37 +23,45 @@ pub struct Opening<'a, B: Backend> {
     challenges: Vec<Fr>,
 }
 
-/// Weights that need the same combination of rows.
-struct Group<'a> {
-    chunk: usize,
+/// Which rows are to be combined: of a column that fills whole rows those that it has, as weights on its empty rows do not
+/// matter; a smaller column shares its row with others, and all of the row counts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rows {
     column: Option<ColumnId>,
-    pieces: Vec<Piece<'a>>,
-    rows: Vec<Fr>,
-    columns: Vec<Fr>,
+    weights: Vec<(usize, Fr)>,
 }
 
-impl<'a> Group<'a> {
-    /// The rows of a column that fills whole rows are its own, and weights on its empty rows do not matter; a smaller column
-    /// shares its row with others, and all of the row counts. None for a column that is empty here.
-    fn new(plan: &Plan, chunks: &[Vec<Part<'a>>], column: ColumnId, rank: &Rank) -> Option<Self> {
-        let parts = &chunks[rank.chunk];
-        let own = plan.places[column].bits >= plan.chunk_log;
-        let (pieces, rows) = if own {
-            let pieces = &parts.iter().find(|part| part.column == column)?.pieces;
-            let mut rows = vec![Fr::ZERO; rank.rows.len()];
-            pieces.iter().for_each(|piece| rows[piece.row] = rank.rows[piece.row]);
-            (vec![pieces], rows)
-        } else {
-            (parts.iter().map(|part| &part.pieces).collect(), rank.rows.clone())
-        };
-        let pieces: Vec<Piece> =
-            pieces.into_iter().flatten().filter(|piece| rows[piece.row] != Fr::ZERO).copied().collect();
-        Some(Self { chunk: rank.chunk, column: own.then_some(column), pieces, rows, columns: rank.columns.clone() })
+impl Rows {
+    fn new(plan: &Plan, chunks: &[Vec<Part>], column: ColumnId, rank: &Rank) -> Self {
+        let column = (plan.places[column].bits >= plan.chunk_log).then_some(column);
+        let mut own = Self { column, weights: rank.rows.clone() };
+        own.weights.retain(|(row, _)| in_row(chunks, plan.chunk_log, column, *row).next().is_some());
+        own
     }
 
-    fn same_rows(&self, other: &Self) -> bool {
-        self.chunk == other.chunk && self.column == other.column && self.rows == other.rows
+    /// The sum of the rows, times their weights.
+    fn combined<B: Backend>(&self, backend: &B, chunks: &[Vec<Part>], log: usize) -> Vec<Fr> {
+        let there = |(number, (row, _)): (usize, &(usize, Fr))| {
+            in_row(chunks, log, self.column, *row).map(move |piece| Piece { row: number, ..*piece })
+        };
+        let pieces: Vec<Piece> = self.weights.iter().enumerate().flat_map(there).collect();
+        let weights: Vec<Fr> = self.weights.iter().map(|(_, weight)| *weight).collect();
+        backend.contract_left(&pieces, &weights, 1 << log)
     }
+}
+
+/// The pieces of a row, of one column or of all; a column's are in the order of their rows.
+fn in_row<'p, 'a>(
+    chunks: &'p [Vec<Part<'a>>],
+    log: usize,
+    column: Option<ColumnId>,
+    row: usize,
+) -> impl Iterator<Item = &'p Piece<'a>> {
+    let (parts, row) = (&chunks[row >> log], row & ((1 << log) - 1));
+    parts.iter().filter(move |part| column.is_none_or(|column| part.column == column)).flat_map(move |part| {
+        let first = part.pieces.partition_point(|piece| piece.row < row);
+        part.pieces[first..].iter().take_while(move |piece| piece.row == row)
+    })
 }
 
 enum Stage<P> {
@@ -70,24 +79,19 @@ impl<'a, B: Backend> Opening<'a, B> {
             scaled.extend(claim.terms.iter().map(|term| (term, power)));
             power *= gamma;
         }
-        let side = 1 << plan.chunk_log;
         let scaled = scaled.into_par_iter().flat_map_iter(|(term, scale)| {
-            let grouped = |rank: Rank| (Group::new(plan, chunks, term.column, &rank), rank);
-            ranks(plan, term, scale).into_iter().map(grouped)
+            let rows = |rank: Rank| (Rows::new(plan, chunks, term.column, &rank), rank);
+            ranks(plan, term, scale).into_iter().map(rows)
         });
-        let (apart, weights): (Vec<Option<Group>>, Vec<Rank>) = scaled.unzip();
+        let (rows, weights): (Vec<Rows>, Vec<Rank>) = scaled.unzip();
         // Z(lo) = sum_hi rows(hi) P(hi, lo), once for all weights that agree on the rows that matter.
-        let mut groups: Vec<Group> = Vec::new();
-        for group in apart.into_iter().flatten() {
-            match groups.iter_mut().find(|other| other.same_rows(&group)) {
-                Some(other) => zip(&mut other.columns, group.columns).for_each(|(sum, weight)| *sum += weight),
-                None => groups.push(group),
-            }
+        let mut apart: BTreeMap<Rows, Vec<Fr>> = BTreeMap::new();
+        for (rows, rank) in zip(rows, &weights).filter(|(rows, _)| !rows.weights.is_empty()) {
+            let sums = apart.entry(rows).or_insert_with(|| vec![Fr::ZERO; rank.columns.len()]);
+            zip(sums, &rank.columns).for_each(|(sum, weight)| *sum += weight);
         }
-        let tables = groups
-            .into_iter()
-            .map(|group| (group.columns, backend.contract_left(&group.pieces, &group.rows, side)))
-            .collect();
+        let combined = |(rows, columns): (Rows, Vec<Fr>)| (columns, rows.combined(backend, chunks, plan.chunk_log));
+        let tables = apart.into_iter().map(combined).collect();
         let stage = Stage::Columns(backend.pairs(plan.chunk_log, tables));
         Self { backend, plan, chunks, weights, stage, challenges: Vec::new() }
     }
@@ -130,9 +134,9 @@ impl<'a, B: Backend> Opening<'a, B> {
         let values: Vec<Fr> =
             self.weights.par_iter().map(|rank| zip(&rank.columns, &eq).map(|(a, b)| *a * b).sum()).collect();
         for (rank, value) in zip(&self.weights, values) {
-            zip(&mut weights[rank.chunk], &rank.rows)
-                .filter(|(_, row)| **row != Fr::ZERO)
-                .for_each(|(sum, row)| *sum += *row * value);
+            for (row, weight) in &rank.rows {
+                weights[row / side][row % side] += *weight * value;
+            }
         }
         let matrix = |parts: &Vec<Part<'a>>| self.backend.contract_right(&pieces(parts), &eq, side);
         self.backend.pairs(self.plan.chunk_log, zip(weights, self.chunks.iter().map(matrix)).collect())

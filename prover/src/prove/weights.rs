@@ -1,4 +1,4 @@
-//! Decides how a weight on a column becomes a sum of products (rows) x (columns) over the matrix of a chunk.
+//! Decides how a weight on a column becomes a sum of products (rows) x (columns) over the matrices of all chunks.
 
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
@@ -6,13 +6,11 @@ use zkllm_verifier::arith::mle;
 use zkllm_verifier::opening::{Factor, PoolTerm};
 use zkllm_verifier::plan::Plan;
 
-/// `rows[i] * columns[j]` on the matrix of chunk `chunk`.
+/// `weight * columns[j]` at column `j` of these rows, 0 in all others.
 pub struct Rank {
-    /// The chunk.
-    pub chunk: usize,
-    /// Weights of its rows.
-    pub rows: Vec<Fr>,
-    /// Weights of its columns.
+    /// Rows, counted through all chunks, and their weights.
+    pub rows: Vec<(usize, Fr)>,
+    /// Weights of the columns.
     pub columns: Vec<Fr>,
 }
 
@@ -79,24 +77,19 @@ impl Bits {
         }
     }
 
-    /// The weight with its first bits fixed to `at`.
-    fn restrict(&self, fixed: usize, at: usize) -> (Fr, Bits) {
-        let rest = self.bits() - fixed;
+    /// Where it is not 0.
+    fn support(&self) -> Vec<(usize, Fr)> {
         match self {
-            Bits::Eq(point) => (mle::eq_index(&point[..fixed], at as u64), Bits::Eq(point[fixed..].to_vec())),
-            _ => {
-                let all = self.expand();
-                (Fr::ONE, Bits::Dense(all[at << rest..(at + 1) << rest].to_vec(), rest))
-            }
+            Bits::Unit(at, _) => vec![(*at, Fr::ONE)],
+            _ => self.expand().into_iter().enumerate().filter(|(_, weight)| *weight != Fr::ZERO).collect(),
         }
     }
 }
 
-/// The weights of a term, scaled by `scale`, on every chunk it reaches.
+/// The weights of a term, scaled by `scale`.
 pub fn ranks(plan: &Plan, term: &PoolTerm, scale: Fr) -> Vec<Rank> {
     let program = &plan.program;
     let place = plan.places[term.column];
-    let chunk_bits = 2 * plan.chunk_log;
     let mut axes = program.columns[term.column].axes.iter().map(|&axis| program.axes[axis].bits);
     let mut bits: Vec<Bits> = Vec::new();
     for factor in &term.factors {
@@ -111,30 +104,16 @@ pub fn ranks(plan: &Plan, term: &PoolTerm, scale: Fr) -> Vec<Rank> {
             }
         });
     }
-    let scale = scale * term.coefficient;
-    if place.bits <= chunk_bits {
-        let prefix = chunk_bits - place.bits;
-        bits.insert(0, Bits::Unit((place.offset >> place.bits) as usize, prefix));
-        return outer(plan.chunk_log, place.chunk, scale, &bits);
+    let (log, scale) = (plan.chunk_log, scale * term.coefficient);
+    let first = (place.chunk << (2 * log)) + place.offset as usize;
+    if place.bits < log {
+        bits.insert(0, Bits::Unit((first & ((1 << log) - 1)) >> place.bits, log - place.bits));
     }
-    let extra = place.bits - chunk_bits;
-    (0..1usize << extra)
-        .flat_map(|number| {
-            let (mut fixed, mut scale, mut rest) = (extra, scale, Vec::new());
-            for part in &bits {
-                let here = fixed.min(part.bits());
-                fixed -= here;
-                let (weight, part) = part.restrict(here, (number >> fixed) & ((1 << here) - 1));
-                scale *= weight;
-                rest.push(part);
-            }
-            outer(plan.chunk_log, place.chunk + number, scale, &rest)
-        })
-        .collect()
+    outer(log, first >> log, scale, &bits)
 }
 
-/// Splits a product of weights over `2 * log` bits into rows and columns of `log` bits.
-fn outer(log: usize, chunk: usize, scale: Fr, parts: &[Bits]) -> Vec<Rank> {
+/// Splits a product of weights into rows, from `first` on, and columns of `log` bits.
+fn outer(log: usize, first: usize, scale: Fr, parts: &[Bits]) -> Vec<Rank> {
     // From the last part up: those wholly in the columns, at most one across, those wholly in the rows.
     let (mut low, mut columns, mut rest) = (log, vec![Fr::ONE], parts);
     while let [head @ .., part] = rest
@@ -148,11 +127,15 @@ fn outer(log: usize, chunk: usize, scale: Fr, parts: &[Bits]) -> Vec<Rank> {
         [head @ .., part] => (part.split(low), head),
         [] => (vec![(Fr::ONE, Bits::Unit(0, 0), Bits::Unit(0, 0))], rest),
     };
-    let upper = head.iter().fold(vec![Fr::ONE], |rows, part| tensor(&rows, &part.expand()));
+    let product = |rows: Vec<(usize, Fr)>, part: &Bits| -> Vec<(usize, Fr)> {
+        let (bits, support) = (part.bits(), part.support());
+        let times = |(at, weight): (usize, Fr)| support.iter().map(move |(x, own)| (at << bits | x, weight * own));
+        rows.into_iter().flat_map(times).collect()
+    };
+    let upper = head.iter().fold(vec![(0, Fr::ONE)], product);
     // Factors are with the columns: claims at one point agree on the rows then, and share a combination of them.
     let rank = |(weight, high, low): (Fr, Bits, Bits)| Rank {
-        chunk,
-        rows: tensor(&upper, &high.expand()),
+        rows: product(upper.clone(), &high).into_iter().map(|(row, own)| (first + row, own)).collect(),
         columns: tensor(&low.expand(), &columns).into_iter().map(|value| value * weight * scale).collect(),
     };
     across.into_iter().map(rank).collect()
