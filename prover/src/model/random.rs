@@ -9,7 +9,7 @@ pub fn weights(shape: &Shape, seed: u64, kind: Kind, layer: usize) -> Weights {
     let dims = shape.dims(kind);
     let place = Kind::ALL.iter().position(|other| *other == kind).unwrap_or(0) as u64;
     let mut mix = SplitMix(seed);
-    let stream = mix.next() ^ ((layer as u64) << 8 | place);
+    let stream = mix.draw() ^ ((layer as u64) << 8 | place);
     let (centre, spread) = match kind {
         Kind::FinalNorm | Kind::AttentionNorm | Kind::FeedForwardNorm => (1.0, 0.1),
         Kind::QueryBias | Kind::KeyBias | Kind::ValueBias => (0.0, 0.3),
@@ -22,5 +22,5 @@ pub fn weights(shape: &Shape, seed: u64, kind: Kind, layer: usize) -> Weights {
 /// `count` tokens, each below the vocabulary.
 pub fn tokens(shape: &Shape, seed: u64, count: usize) -> Vec<u32> {
     let mut mix = SplitMix(!seed);
-    (0..count).map(|_| (mix.next() % shape.vocabulary as u64) as u32).collect()
+    (0..count).map(|_| (mix.draw() % shape.vocabulary as u64) as u32).collect()
 }
