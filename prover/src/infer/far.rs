@@ -32,8 +32,13 @@ struct There {
 
 impl There {
     fn magnitude(&self) -> u128 {
-        u128::from(self.ends.0.unsigned_abs().max(self.ends.1.unsigned_abs()))
+        magnitude(self.ends)
     }
+}
+
+/// The greatest absolute value that there is between two ends.
+fn magnitude((least, greatest): (i64, i64)) -> u128 {
+    u128::from(least.unsigned_abs().max(greatest.unsigned_abs()))
 }
 
 /// The axes of the reader that the slots of a tensor follow, and the lists between them.

@@ -34,9 +34,8 @@ struct Rows {
 impl Rows {
     fn new(plan: &Plan, chunks: &[Vec<Part>], column: ColumnId, rank: &Rank) -> Self {
         let column = (plan.places[column].bits >= plan.chunk_log).then_some(column);
-        let mut own = Self { column, weights: rank.rows.clone() };
-        own.weights.retain(|(row, _)| in_row(chunks, plan.chunk_log, column, *row).next().is_some());
-        own
+        let has = |(row, _): &&(usize, Fr)| in_row(chunks, plan.chunk_log, column, *row).next().is_some();
+        Self { column, weights: rank.rows.iter().filter(has).copied().collect() }
     }
 
     /// The sum of the rows, times their weights.

@@ -1,6 +1,6 @@
 //! Decides the value of a product on a device: as `multiply.rs` does on the host.
 
-use super::{There, row_major};
+use super::{There, magnitude, row_major};
 use crate::infer::evaluate::NARROW;
 use crate::infer::execute::Executor;
 use crate::infer::multiply::roles;
@@ -79,8 +79,8 @@ impl Executor<'_> {
         let mut factor = |operand: &Operand| {
             let (reading, _) = self.far_reading(&operand.sum, &axes)?;
             let values = tensors.read(&reading, 0, 0, None, Pairs::default());
-            let (least, greatest) = tensors.ends(&values);
-            Some((values, u128::from(least.unsigned_abs().max(greatest.unsigned_abs()))))
+            let magnitude = magnitude(tensors.ends(&values));
+            Some((values, magnitude))
         };
         let left = factor(&product.left)?;
         let right = if *right == product.left { left.clone() } else { factor(right)? };
@@ -114,9 +114,9 @@ impl Executor<'_> {
         let (reading, _) = self.far_reading(&operand.sum, axes)?;
         let values = tensors.read(&reading, 0, 0, None, Pairs::default());
         let ends = tensors.ends(&values);
-        let magnitude = u128::from(ends.0.unsigned_abs().max(ends.1.unsigned_abs()));
         let short = !is_left && I16.0 <= ends.0 && ends.1 <= I16.1;
-        fits_i32(ends).then(|| (tensors.stored(&values, if short { I16 } else { I32 }, Layout::Quads(k)), magnitude))
+        fits_i32(ends)
+            .then(|| (tensors.stored(&values, if short { I16 } else { I32 }, Layout::Quads(k)), magnitude(ends)))
     }
 
     fn far_turn(&mut self, product: &Product, rotary: &Rotary) -> Option<There> {
