@@ -43,6 +43,7 @@ diff -r -x format.md -x README.md target/vectors tests/vectors
 say "a model file: receipt and inference"
 cargo build --release -q --workspace --bin zkllm
 model=tests/models/tiny-kjv.gguf out=target/spec
+rm -rf $out
 target/release/zkllm commit $model --out $out
 target/release/zkllm prove --card $out/model.card --model $model --prompt "In the beginning" --max-tokens 8 --out $out/answer.receipt
 spec/verify $out/model.card $out/answer.receipt

@@ -6,21 +6,23 @@ mod commit;
 mod doctor;
 mod generate;
 mod inspect;
+mod out;
+mod process;
+mod prompt;
 mod prove;
 mod verify;
 
 use crate::files;
-use crate::model::{Message, Model, Shape};
-use anyhow::{Context, Result, bail};
+use crate::model::{Model, Shape};
+use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+use out::{say, tell};
+use prompt::Prompt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zkllm_kernels::device::catch;
 use zkllm_verifier::card::Card;
-
-/// Bytes of the largest card, receipt or secret side read.
-const MAX_BYTES: u64 = 8 << 30;
+use zkllm_verifier::limits;
 
 /// Proves that an answer came from a language model, without showing the model.
 #[derive(Parser)]
@@ -50,70 +52,20 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
-/// A prompt, in one of three forms.
-#[derive(Args)]
-struct Prompt {
-    /// The prompt as text.
-    #[arg(long, conflicts_with = "tokens")]
-    prompt: Option<String>,
-    /// The prompt as token ids, separated by commas.
-    #[arg(long, value_delimiter = ',')]
-    tokens: Vec<u32>,
-    /// Put the prompt into the model's chat template.
-    #[arg(long, requires = "prompt")]
-    chat: bool,
-    /// Most tokens of the answer.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
-    max_tokens: u32,
-    /// Go on past the model's end-of-text token.
-    #[arg(long)]
-    ignore_end: bool,
-}
-
-impl Prompt {
-    /// The prompt's tokens.
-    fn encode(&self, model: &Model) -> Result<Vec<u32>> {
-        let tokens = match (&self.prompt, self.chat) {
-            (Some(text), true) => model.chat_tokens(&[Message::user(text.as_str())])?,
-            (Some(text), false) => model.tokenizer.encode_prompt(text),
-            (None, _) if self.tokens.is_empty() => bail!("give a prompt: --prompt TEXT or --tokens IDS"),
-            (None, _) => self.tokens.clone(),
-        };
-        if tokens.is_empty() {
-            bail!("the prompt has no tokens; give a longer one");
-        }
-        if let Some(token) = tokens.iter().find(|&&token| token as usize >= model.shape.vocabulary) {
-            bail!("token {token} is not in the model's vocabulary of {}", model.shape.vocabulary);
-        }
-        Ok(tokens)
-    }
-
-    /// The tokens that end an answer.
-    fn stop(&self, model: &Model) -> Vec<u32> {
-        let end = |token: &u32| !self.ignore_end && model.tokenizer.is_end(*token);
-        (0..model.shape.vocabulary as u32).filter(end).collect()
-    }
-}
-
-/// Runs the command line.
+/// Runs the command line: 0 proved or done, 1 refused, 2 unusable, whatever happens.
 pub fn main() -> ExitCode {
-    // A file is written aside and renamed: stopping in the middle leaves nothing half-written.
-    let _ = ctrlc::set_handler(|| {
-        eprintln!("\nzkllm: stopped; nothing was written");
-        std::process::exit(130);
-    });
-    // A fault of a GPU ends what runs; files are written at the end, so there is no part of a receipt.
-    let outcome = match catch(|| run(Arguments::parse().command)) {
-        Ok(outcome) => outcome,
-        Err(fault) => Err(fault.into()),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("zkllm: {error:#}");
-            ExitCode::from(2)
+    process::guarded(|| match Arguments::try_parse() {
+        Ok(arguments) => run(arguments.command),
+        // Help and version are what was asked for.
+        Err(asked) if !asked.use_stderr() => {
+            out::print(format_args!("{}", asked.render()));
+            Ok(ExitCode::SUCCESS)
         }
-    }
+        Err(error) => {
+            out::stream(&error.render().to_string());
+            Ok(ExitCode::from(2))
+        }
+    })
 }
 
 fn run(command: Command) -> Result<ExitCode> {
@@ -121,7 +73,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Commit(command) => command.run(),
         Command::Generate(command) => command.run(),
         Command::Prove(command) => command.run(),
-        Command::Verify(command) => return Ok(command.run()),
+        Command::Verify(command) => return command.run(),
         Command::Inspect(command) => command.run(),
         Command::Cost(command) => command.run(),
         Command::Bench(command) => command.run(),
@@ -152,17 +104,13 @@ fn gib(bytes: u64) -> u64 {
 }
 
 fn read_card(path: &Path) -> Result<Card> {
-    let bytes = files::read(path, MAX_BYTES)?;
+    let bytes = files::read(path, limits::FILE)?;
     Card::parse(&bytes).with_context(|| format!("{} is not a model card this version reads", path.display()))
 }
 
 /// The secret side of a card stands beside it unless said otherwise.
 fn secret_path(card: &Path, secret: Option<&PathBuf>) -> PathBuf {
     secret.cloned().unwrap_or_else(|| card.with_extension("secret"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The machine's memory in bytes, if the system says.

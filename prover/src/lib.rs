@@ -13,3 +13,8 @@ pub mod model;
 pub mod prove;
 pub mod quantise;
 pub mod session;
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

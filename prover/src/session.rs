@@ -4,7 +4,7 @@ use crate::commit::setup::Generators;
 use crate::commit::store::Secret;
 use crate::commit::{Commitments, commit_chunks};
 use crate::infer::{self, Columns, InferError};
-use crate::prove::blinding::Blinding;
+use crate::prove::blinding::Randomness;
 use crate::prove::{Leaves, ProveError, Subject, Witness, chunks, pieces, prove};
 use rayon::prelude::*;
 use sha3::{Digest, Sha3_256};
@@ -73,12 +73,13 @@ pub fn digest(columns: &Columns) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Commits to a model: fills in the card's commitments and gives the secret side. `progress` is told of every chunk.
+/// Commits to a model: fills in the card's commitments and gives the secret side, blinded by `randomness`, the weights and the
+/// card. `progress` is told of every chunk.
 pub fn commit<B: Backend>(
     backend: &B,
     card: &mut Card,
     columns: &Columns,
-    mut blinding: Blinding,
+    randomness: Randomness,
     progress: &dyn Fn(usize, usize),
 ) -> Result<Secret, SessionError> {
     // The model's columns and their places are the same for every statement.
@@ -92,6 +93,8 @@ pub fn commit<B: Backend>(
             _ => Ints::U8(&[]),
         })
         .collect();
+    let weights = digest(columns);
+    let mut blinding = randomness.hedged("zkLLM card", [&weights[..], &card.to_bytes()]);
     let generators = Generators::new(plan.chunk_log);
     let bases = backend.prepare_bases(&generators.g1);
     let parts = chunks(&plan, &views);
@@ -101,17 +104,17 @@ pub fn commit<B: Backend>(
     });
     let commitments = Commitments { chunks: commit_chunks(backend, &bases, &generators, of_model) };
     card.commitments = commitments.chunks.iter().map(|chunk| groups::write_gt(&chunk.commitment)).collect();
-    Ok(Secret { commitments, weights: digest(columns) })
+    Ok(Secret { commitments, weights })
 }
 
-/// Proves `tokens` after the first `prompt_length`: a receipt that has been verified.
+/// Proves a statement: a receipt that has been verified, blinded by `randomness`, the card's secret side, card and statement.
 pub fn receipt<B: Backend>(
     backend: &B,
     card: &Card,
     columns: &Columns,
     secret: &Secret,
     statement: &Statement,
-    blinding: Blinding,
+    randomness: Randomness,
     progress: &dyn Fn(&str),
 ) -> Result<Vec<u8>, SessionError> {
     let plan = plan(card, statement)?;
@@ -125,8 +128,11 @@ pub fn receipt<B: Backend>(
         leaves: trace.lookups.into_iter().map(Leaves::Rows).collect(),
     };
     let subject = Subject { card, statement, plan: &plan, model: &secret.commitments };
+    let (blindings, card_bytes) = (secret.blindings(), card.to_bytes());
+    let parts = [&secret.weights[..], &blindings, &card_bytes, &statement.to_bytes()];
+    let blinding = randomness.hedged("zkLLM proof", parts);
     let receipt = prove(backend, Generators::new(plan.chunk_log), &subject, witness, blinding, progress)?;
     progress("check");
-    verify(&card.to_bytes(), &receipt)?;
+    verify(&card_bytes, &receipt)?;
     Ok(receipt)
 }

@@ -7,6 +7,7 @@ use sha3::{Digest, Sha3_512};
 use std::sync::{Arc, LazyLock};
 use zkllm_prover::commit::setup::{Generators, constants_bytes};
 use zkllm_prover::commit::tier2::{commit_rows, multi_pairing};
+use zkllm_prover::prove::blinding::Blinding;
 use zkllm_prover::prove::dory::{DoryProver, Opening, tensor};
 use zkllm_verifier::channel::{Ask, Channel, Reader};
 use zkllm_verifier::dory::{self, LedgerGenerators, MAX_LOG, Message, Setup, proof_length};
@@ -96,7 +97,7 @@ impl Instance {
     fn cheat(&self, seed: &str, change: impl FnMut(dory::Ask<'_>, &mut Element)) -> (Vec<u8>, Result<(), Refusal>) {
         let generators = Generators::new(self.statement.s);
         let mut writer = Writer {
-            prover: DoryProver::new(generators, self.opening.clone(), scalars(seed)),
+            prover: DoryProver::new(generators, self.opening.clone(), Blinding::seeded(seed.as_bytes())),
             change,
             bytes: Vec::new(),
             transcript: Transcript::new(PROTOCOL),
@@ -129,14 +130,14 @@ enum Element {
 }
 
 /// The prover's channel.
-struct Writer<F, C> {
-    prover: DoryProver<F>,
+struct Writer<C> {
+    prover: DoryProver,
     change: C,
     bytes: Vec<u8>,
     transcript: Transcript,
 }
 
-impl<F: FnMut() -> Fr, C: FnMut(dory::Ask<'_>, &mut Element)> Writer<F, C> {
+impl<C: FnMut(dory::Ask<'_>, &mut Element)> Writer<C> {
     fn say(&mut self, label: &'static str, bytes: &[u8]) {
         self.transcript.absorb(label, bytes);
         self.bytes.extend(bytes);
@@ -156,7 +157,7 @@ macro_rules! message {
     };
 }
 
-impl<F: FnMut() -> Fr, C: FnMut(dory::Ask<'_>, &mut Element)> Channel for Writer<F, C> {
+impl<C: FnMut(dory::Ask<'_>, &mut Element)> Channel for Writer<C> {
     fn absorb(&mut self, label: &'static str, bytes: &[u8]) {
         self.transcript.absorb(label, bytes);
     }

@@ -5,8 +5,9 @@ use ark_ec::{CurveGroup, PrimeGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field};
 use std::collections::HashSet;
 use zkllm_kernels::Cpu;
-use zkllm_prover::prove::blinding::Blinding;
+use zkllm_prover::prove::blinding::{Blinding, Randomness};
 use zkllm_prover::prove::{Prover, chunks};
+use zkllm_prover::session;
 use zkllm_tests::channels::{Frozen, Recorder};
 use zkllm_tests::{Case, SHAPE};
 use zkllm_verifier::channel::{Ask, Channel, Reader};
@@ -44,25 +45,57 @@ fn a_proof_under_frozen_challenges_is_refused() {
     assert!(verify(&case.card.to_bytes(), &receipt).is_err());
 }
 
-#[test]
-fn two_proofs_share_no_group_element_and_no_scalar() {
-    let case = Case::new(SHAPE, 1, &[3, 1], 2);
-    let receipts = ["one", "two"].map(|blinding| case.receipt(blinding));
-    let parts = receipts.each_ref().map(|receipt| {
-        let proof = Receipt::parse(receipt).expect("a receipt").proof;
-        let mut rest = proof;
-        let messages = lengths(&case, proof);
-        let elements: Vec<Vec<u8>> =
-            messages.iter().map(|(length, _)| rest.split_off(..*length).expect("a message").to_vec()).collect();
-        assert!(rest.is_empty());
+/// The messages of a receipt's proof.
+fn messages(case: &Case, receipt: &[u8]) -> Vec<Vec<u8>> {
+    let proof = Receipt::parse(receipt).expect("a receipt").proof;
+    let mut rest = proof;
+    let lengths = lengths(case, proof);
+    let messages = lengths.iter().map(|(length, _)| rest.split_off(..*length).expect("a message").to_vec()).collect();
+    assert!(rest.is_empty());
+    messages
+}
+
+fn share_no_message(parts: &[Vec<Vec<u8>>; 2]) {
+    for elements in parts {
         // The ledger's generators make no entry twice either.
         let different: HashSet<&Vec<u8>> = elements.iter().collect();
         assert_eq!(different.len(), elements.len(), "an element is said twice");
-        elements
-    });
+    }
     let first: HashSet<&Vec<u8>> = parts[0].iter().collect();
-    let shared = parts[1].iter().filter(|element| first.contains(element)).count();
-    assert_eq!(shared, 0);
+    assert_eq!(parts[1].iter().filter(|element| first.contains(element)).count(), 0);
+}
+
+#[test]
+fn two_proofs_share_no_group_element_and_no_scalar() {
+    let case = Case::new(SHAPE, 1, &[3, 1], 2);
+    share_no_message(&["one", "two"].map(|blinding| messages(&case, &case.receipt(blinding))));
+}
+
+/// Two statements about one model.
+fn statements() -> [Case; 2] {
+    [[3, 1], [3, 2]].map(|prompt| Case::new(SHAPE, 1, &prompt, 2))
+}
+
+/// A virtual machine that was copied, or a generator that is broken, gives the same bytes twice. With one nonce under two
+/// challenges the blindings, and with them the weights, could be computed.
+#[test]
+fn with_the_same_system_bytes_two_statements_share_no_message() {
+    let cases = statements();
+    assert_eq!(cases[0].card, cases[1].card);
+    let receipts = cases.each_ref().map(|case| {
+        let Case { card, columns, secret, statement, .. } = case;
+        let receipt = session::receipt(&Cpu, card, columns, secret, statement, Randomness::known([7; 64]), &|_| {});
+        messages(case, &receipt.expect("a receipt"))
+    });
+    share_no_message(&receipts);
+    let committed: HashSet<&[u8]> = cases[0].card.commitments.iter().map(|bytes| &bytes[..]).collect();
+    assert!(receipts.iter().flatten().all(|message| !committed.contains(&message[..])));
+}
+
+/// Even from one seed: every nonce answers what was said before it.
+#[test]
+fn from_the_same_seed_two_conversations_share_no_message() {
+    share_no_message(&statements().each_ref().map(|case| messages(case, &case.receipt("same"))));
 }
 
 #[test]

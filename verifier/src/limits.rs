@@ -22,3 +22,5 @@ pub const CHUNKS: usize = 1 << 10;
 pub const NAME: usize = 128;
 /// Bits of a fraction or a range.
 pub const BITS: u32 = 100;
+/// Bytes of a card's or a receipt's file: 64 MiB, far above any that the other limits allow.
+pub const FILE: u64 = 64 << 20;

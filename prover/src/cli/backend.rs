@@ -1,6 +1,6 @@
 //! Decides which backend proves: what `--backend` asks for, of what this machine has.
 
-use super::{gib, memory_bytes};
+use super::{gib, memory_bytes, tell};
 use crate::cost::Cost;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -81,18 +81,18 @@ impl Options {
     fn best(&self) -> Chosen {
         let no_cuda = match tested(Cuda::open()) {
             Ok(cuda) => {
-                eprintln!("backend: cuda ({})", cuda.device().name());
+                tell!("backend: cuda ({})", cuda.device().name());
                 return Chosen::Cuda(cuda);
             }
             Err(why) => why,
         };
         match self.faster() {
             Ok(wgpu) => {
-                eprintln!("backend: wgpu ({})", wgpu.device().name());
+                tell!("backend: wgpu ({})", wgpu.device().name());
                 Chosen::Wgpu(wgpu)
             }
             Err(no_wgpu) => {
-                eprintln!("backend: cpu ({no_cuda:#}; {no_wgpu:#})");
+                tell!("backend: cpu ({no_cuda:#}; {no_wgpu:#})");
                 Chosen::Cpu(Cpu)
             }
         }

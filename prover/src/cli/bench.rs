@@ -1,9 +1,10 @@
 //! Decides `zkllm bench`: every figure of one run, made by one command.
 
 use super::backend::{Chosen, Options, with_backend};
-use super::commit::{Settings, commit};
+use super::commit::{Settings, commit, quantise};
 use super::generate::answer;
-use super::{Prompt, load, peak_bytes, random, shapes};
+use super::prompt::Ids;
+use super::{Prompt, load, out, peak_bytes, random, say, shapes};
 use crate::cost::{self, Cost};
 use crate::model::{Model, random_tokens};
 use crate::quantise::{Options as Quantise, uncalibrated};
@@ -38,7 +39,8 @@ impl Bench {
         let backend = self.backend.open()?;
         let (model, options) = self.subject(&backend)?;
         let start = Instant::now();
-        let (card, columns, secret) = commit(&backend, &model, &options)?;
+        let (mut card, columns) = quantise(&backend, &model, &options)?;
+        let secret = commit(&backend, &mut card, &columns)?;
         let commit_s = start.elapsed().as_secs_f64();
         let start = Instant::now();
         let (prompt, output) = answer(&backend, &card, &model, &columns, &self.prompt, false)?;
@@ -63,9 +65,9 @@ impl Bench {
             "lookups": cost.leaves, "committed": cost.committed,
         });
         if self.json {
-            println!("{report}");
+            out::json(&report);
         } else {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            say!("{}", serde_json::to_string_pretty(&report)?);
         }
         Ok(())
     }
@@ -81,9 +83,9 @@ impl Bench {
         let model = random(shape)?;
         let mut options = self.settings.options(&model)?;
         let outputs = self.prompt.max_tokens as usize;
-        let length = match self.prompt.tokens[..] {
-            [] => 64,
-            [length] => length as usize,
+        let length = match self.prompt.tokens.as_ref().map(|Ids(ids)| &ids[..]) {
+            None => 64,
+            Some([length]) => *length as usize,
             _ => bail!("without a model, --tokens is one number: how many tokens the statement has"),
         };
         // Calibration needs two tokens.
@@ -100,9 +102,10 @@ impl Bench {
         if let Some(why) = backend.shortage(&cost) {
             bail!("{shape} with {length} tokens does not fit: {why}; take fewer tokens or a smaller shape");
         }
-        self.prompt.tokens = random_tokens(&model.shape, 0, length - outputs);
+        let tokens = random_tokens(&model.shape, 0, length - outputs);
+        self.prompt.tokens = Some(Ids(tokens.clone()));
         self.prompt.ignore_end = true;
-        options.calibration = vec![self.prompt.tokens.clone()];
+        options.calibration = vec![tokens];
         Ok((model, options))
     }
 }

@@ -1,7 +1,7 @@
 //! Decides `zkllm doctor`: what is on this machine, what would be used, how fast it is, and whether it computes rightly.
 
 use super::backend::{Chosen, Options, with_backend};
-use super::memory_bytes;
+use super::{memory_bytes, say};
 use crate::commit::setup::Generators;
 use crate::cost;
 use anyhow::{Result, bail};
@@ -23,24 +23,24 @@ pub struct Doctor {
 
 impl Doctor {
     pub fn run(self) -> Result<()> {
-        println!("program    zkllm {}", env!("CARGO_PKG_VERSION"));
-        println!("cores      {}", rayon::current_num_threads());
-        println!("processor  {}", processor());
-        println!("memory     {} GiB", memory_bytes().unwrap_or(0) >> 30);
+        say!("program    zkllm {}", env!("CARGO_PKG_VERSION"));
+        say!("cores      {}", rayon::current_num_threads());
+        say!("processor  {}", processor());
+        say!("memory     {} GiB", memory_bytes().unwrap_or(0) >> 30);
         match Cuda::open() {
-            Ok(cuda) => println!("CUDA       {}", cuda.device().name()),
-            Err(why) => println!("CUDA       {why}"),
+            Ok(cuda) => say!("CUDA       {}", cuda.device().name()),
+            Err(why) => say!("CUDA       {why}"),
         }
         let adapters = Adapter::all();
-        adapters.iter().for_each(|adapter| println!("wgpu       {adapter}"));
+        adapters.iter().for_each(|adapter| say!("wgpu       {adapter}"));
         if adapters.is_empty() {
-            println!("wgpu       no adapter: there is no driver for Vulkan, Metal, DX12 or OpenGL");
+            say!("wgpu       no adapter: there is no driver for Vulkan, Metal, DX12 or OpenGL");
         }
         let chosen = self.backend.open()?;
         match &chosen {
-            Chosen::Cpu(_) => println!("backend    cpu"),
-            Chosen::Cuda(cuda) => println!("backend    cuda: {}", cuda.device().name()),
-            Chosen::Wgpu(wgpu) => println!("backend    wgpu: {}", wgpu.device().name()),
+            Chosen::Cpu(_) => say!("backend    cpu"),
+            Chosen::Cuda(cuda) => say!("backend    cuda: {}", cuda.device().name()),
+            Chosen::Wgpu(wgpu) => say!("backend    wgpu: {}", wgpu.device().name()),
         }
         let ceilings = match &chosen {
             Chosen::Cuda(cuda) => Some(cuda.device().ceilings()?),
@@ -59,7 +59,7 @@ impl Doctor {
                 bail!("self-test: wrong results in {}", wrong.join(", "));
             }
         }
-        println!("self-test  every verb gives what the reference gives");
+        say!("self-test  every verb gives what the reference gives");
         Ok(())
     }
 }
@@ -122,19 +122,19 @@ fn speeds<B: Backend>(backend: &B, ceilings: Option<Ceilings>) {
     let of = |speed: f64, each: f64| share(speed * each, ceilings.map(|most| most.multiply_adds));
     if let Some(most) = ceilings {
         let (multiply_adds, bytes) = (most.multiply_adds * 1e-12, most.bytes * 1e-12);
-        println!("ceilings   {multiply_adds:.1} T/s multiply-adds of 32 bits, {bytes:.1} TB/s of memory; shares in %");
+        say!("ceilings   {multiply_adds:.1} T/s multiply-adds of 32 bits, {bytes:.1} TB/s of memory; shares in %");
     }
-    println!("speeds     (a GPU's with copies to it and back; of the field and of Miller loops for one core)");
-    println!("  Fr product                 {:10.1} M/s a core", 1e-6 / unit.product);
-    println!("  eq table of 2^18           {:10.1} M/s{}", eq * 1e-6, of(eq, FR_PRODUCT));
-    println!("  sumcheck of 2^18           {:10.1} M/s elements{}", sumcheck * 1e-6, of(sumcheck, 2.5 * FR_PRODUCT));
-    println!("  16-bit integers contracted {:10.1} M/s{}", contracted * 1e-6, of(contracted, 8.0));
-    println!("  G1 additions, small scalar {:10.1} M/s", 1e-6 * cores / unit.addition);
-    println!("  MSM row of 2^10, alone     {:10.3} ms", one_row * 1e3);
-    println!("  Miller loop                {:10.1} /s a core", 1.0 / unit.miller_loop);
-    println!("  integer products           {:10.1} G/s{}", gemm * 1e-9, of(gemm, 1.0));
+    say!("speeds     (a GPU's with copies to it and back; of the field and of Miller loops for one core)");
+    say!("  Fr product                 {:10.1} M/s a core", 1e-6 / unit.product);
+    say!("  eq table of 2^18           {:10.1} M/s{}", eq * 1e-6, of(eq, FR_PRODUCT));
+    say!("  sumcheck of 2^18           {:10.1} M/s elements{}", sumcheck * 1e-6, of(sumcheck, 2.5 * FR_PRODUCT));
+    say!("  16-bit integers contracted {:10.1} M/s{}", contracted * 1e-6, of(contracted, 8.0));
+    say!("  G1 additions, small scalar {:10.1} M/s", 1e-6 * cores / unit.addition);
+    say!("  MSM row of 2^10, alone     {:10.3} ms", one_row * 1e3);
+    say!("  Miller loop                {:10.1} /s a core", 1.0 / unit.miller_loop);
+    say!("  integer products           {:10.1} G/s{}", gemm * 1e-9, of(gemm, 1.0));
     // Read and written.
-    println!("  memory copied (CPU)        {:10.1} GB/s a core", 2e-9 * from.len() as f64 / copied);
+    say!("  memory copied (CPU)        {:10.1} GB/s a core", 2e-9 * from.len() as f64 / copied);
 }
 
 /// How fast a device's memory is, from outside as the verbs use it.
@@ -146,9 +146,9 @@ fn memory<D: Device>(device: &D, ceiling: Option<f64>) -> Result<(), Fault> {
     let cleared = bytes as f64 / seconds(|| _ = Array::<D, u8>::zeroed(device, bytes).read(device, 0, 4));
     let written = values.len() as f64 / seconds(|| _ = Array::of(device, &values).read(device, 0, 4));
     let read = values.len() as f64 / seconds(|| _ = array.all(device));
-    println!("  memory cleared (GPU)       {:10.1} GB/s{}", cleared * 1e-9, share(cleared, ceiling));
-    println!("  copied to the GPU          {:10.1} GB/s", written * 1e-9);
-    println!("  copied from the GPU        {:10.1} GB/s", read * 1e-9);
+    say!("  memory cleared (GPU)       {:10.1} GB/s{}", cleared * 1e-9, share(cleared, ceiling));
+    say!("  copied to the GPU          {:10.1} GB/s", written * 1e-9);
+    say!("  copied from the GPU        {:10.1} GB/s", read * 1e-9);
     Ok(())
 }
 

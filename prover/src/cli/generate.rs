@@ -1,13 +1,12 @@
 //! Decides `zkllm generate`.
 
 use super::backend::{Chosen, with_backend};
-use super::{Prompt, load, read_card};
+use super::{Prompt, load, out, read_card, tell};
 use crate::infer::{Columns, generate_by, multiply_on};
 use crate::model::Model;
 use crate::quantise::weights;
 use anyhow::{Result, bail};
 use clap::Args;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -32,7 +31,7 @@ impl Generate {
         let columns = columns(&card, &model)?;
         let start = Instant::now();
         let (_, answer) = answer(&Chosen::Cpu(Cpu), &card, &model, &columns, &self.prompt, true)?;
-        eprintln!("{} tokens in {:.1} s", answer.len(), start.elapsed().as_secs_f64());
+        tell!("{} tokens in {:.1} s", answer.len(), start.elapsed().as_secs_f64());
         Ok(())
     }
 }
@@ -85,14 +84,7 @@ pub fn answer(
         );
     }
     let mut stream = model.tokenizer.stream();
-    let show = |text: &str| {
-        if shown {
-            print!("{text}");
-            let _ = std::io::stdout().flush();
-        } else {
-            eprint!("{text}");
-        }
-    };
+    let show = |text: &str| if shown { out::print(format_args!("{text}")) } else { out::stream(text) };
     let on_token = |token| {
         show(&stream.push(token));
         ControlFlow::Continue(())

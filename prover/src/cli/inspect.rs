@@ -2,10 +2,10 @@
 
 use super::backend::{Options, with_backend};
 use super::commit::Settings;
-use super::{MAX_BYTES, hex, random, read_card, shapes};
+use super::{random, read_card, say, shapes};
 use crate::cost::{self, Cost as Costs, OnGpu};
 use crate::quantise::uncalibrated;
-use crate::{files, session};
+use crate::{files, hex, session};
 use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use zkllm_kernels::leaves::{Size, Stored};
 use zkllm_verifier::card::Card;
 use zkllm_verifier::channel::{Ask, Sumcheck};
 use zkllm_verifier::einsum::ProductClaim;
+use zkllm_verifier::limits;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Program};
 use zkllm_verifier::receipt::Receipt;
@@ -33,7 +34,7 @@ pub struct Inspect {
 
 impl Inspect {
     pub fn run(self) -> Result<()> {
-        let bytes = files::read(&self.file, MAX_BYTES)?;
+        let bytes = files::read(&self.file, limits::FILE)?;
         if let Ok(card) = Card::parse(&bytes) {
             print_card(&card, bytes.len());
             if self.plan {
@@ -44,11 +45,11 @@ impl Inspect {
         let Ok(receipt) = Receipt::parse(&bytes) else {
             bail!("{} is neither a card nor a receipt that this version reads", self.file.display());
         };
-        println!("receipt      {} bytes, of which the proof {}", bytes.len(), receipt.proof.len());
-        println!("card         {}", hex(&receipt.fingerprint));
-        println!("tokens       {} (prompt {})", receipt.tokens.len(), receipt.prompt_length);
-        println!("             {:?}", receipt.tokens);
-        println!("not verified; use `zkllm verify`");
+        say!("receipt      {} bytes, of which the proof {}", bytes.len(), receipt.proof.len());
+        say!("card         {}", hex(&receipt.fingerprint));
+        say!("tokens       {} (prompt {})", receipt.tokens.len(), receipt.prompt_length);
+        say!("             {:?}", receipt.tokens);
+        say!("not verified; use `zkllm verify`");
         if let Some(path) = &self.card {
             let card = read_card(path)?;
             let plan = session::plan(&card, &Statement::new(&card, receipt.tokens, receipt.prompt_length)?)?;
@@ -60,10 +61,10 @@ impl Inspect {
 }
 
 fn print_card(card: &Card, bytes: usize) {
-    println!("card         {bytes} bytes, version 1, {:?}", card.architecture);
-    println!("name         {}", card.name);
-    println!("fingerprint  {}", hex(&card.fingerprint()));
-    println!(
+    say!("card         {bytes} bytes, version 1, {:?}", card.architecture);
+    say!("name         {}", card.name);
+    say!("fingerprint  {}", hex(&card.fingerprint()));
+    say!(
         "shape        {} layers, width {}, {} x {} heads of {}, hidden {}, vocabulary {}",
         card.layers,
         card.width,
@@ -73,14 +74,18 @@ fn print_card(card: &Card, bytes: usize) {
         card.hidden,
         card.vocabulary
     );
-    println!(
+    say!(
         "context      {} tokens; tied {}, biases {}, rotary base {}, epsilon {}",
-        card.context, card.tied, card.biases, card.rotary_base, card.epsilon
+        card.context,
+        card.tied,
+        card.biases,
+        card.rotary_base,
+        card.epsilon
     );
-    println!("tokenizer    {}", hex(&card.tokenizer));
-    println!("commitments  {} chunks of 2^{} x 2^{}", card.commitments.len(), card.chunk_log, card.chunk_log);
+    say!("tokenizer    {}", hex(&card.tokenizer));
+    say!("commitments  {} chunks of 2^{} x 2^{}", card.commitments.len(), card.chunk_log, card.chunk_log);
     for (name, bits) in card.precision.fields() {
-        println!("  {name:20} {bits}");
+        say!("  {name:20} {bits}");
     }
 }
 
@@ -92,14 +97,14 @@ fn print_plan(plan: &Plan) {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    println!("\ncolumns (chunk, offset, bits)");
+    say!("\ncolumns (chunk, offset, bits)");
     for (column, place) in program.columns.iter().zip(&plan.places) {
         let origin = match column.origin {
             Origin::Model => "model",
             Origin::Witness(_) => "witness",
             Origin::Multiplicity(_) => "multiplicity",
         };
-        println!(
+        say!(
             "  {:28} {origin:12} ({}, {}, {}) [{}]{}",
             column.name,
             place.chunk,
@@ -109,22 +114,26 @@ fn print_plan(plan: &Plan) {
             if column.causal { " causal" } else { "" }
         );
     }
-    println!("products");
+    say!("products");
     for product in &program.products {
-        println!("  {:28} [{}]", product.name, axes(&product.axes));
+        say!("  {:28} [{}]", product.name, axes(&product.axes));
     }
-    println!("lookups");
+    say!("lookups");
     for lookup in &program.lookups {
-        println!("  {:28} in {:?} [{}]", lookup.name, program.tables[lookup.table], axes(&lookup.axes));
+        say!("  {:28} in {:?} [{}]", lookup.name, program.tables[lookup.table], axes(&lookup.axes));
     }
-    println!("zeros");
+    say!("zeros");
     for zero in &program.zeros {
-        println!("  {:28} [{}]", zero.name, axes(&zero.axes));
+        say!("  {:28} [{}]", zero.name, axes(&zero.axes));
     }
     let cost = Costs::of(plan);
-    println!(
+    say!(
         "leaves 2^{} ({} true), chunks {} + {}, proof about {} bytes",
-        plan.leaf_bits, cost.leaves, plan.model_chunks, plan.witness_chunks, cost.proof_bytes
+        plan.leaf_bits,
+        cost.leaves,
+        plan.model_chunks,
+        plan.witness_chunks,
+        cost.proof_bytes
     );
 }
 
@@ -139,13 +148,13 @@ fn print_messages(program: &Program, card: &Card, receipt: &[u8]) {
             _ => steps.push((receipt.len() - unread, 1, name)),
         }
     });
-    println!("messages (first byte, bytes, elements)");
+    say!("messages (first byte, bytes, elements)");
     let ends = steps.iter().skip(1).map(|(begin, ..)| *begin).chain([receipt.len()]);
     for ((begin, messages, name), end) in steps.iter().zip(ends) {
-        println!("  {begin:8} {:6} {messages:4} {name}", end - begin);
+        say!("  {begin:8} {:6} {messages:4} {name}", end - begin);
     }
     if let Err(refusal) = verdict {
-        println!("refused: {refusal}");
+        say!("refused: {refusal}");
     }
 }
 
@@ -196,16 +205,12 @@ pub struct Cost {
 fn print_on_gpu(cost: &OnGpu, free: u64) {
     let mib = |bytes: u64| bytes >> 20;
     let size = Size { leaves: cost.leaves, rows: cost.rows };
-    println!("GPU memory   {} MiB free", mib(free));
+    say!("GPU memory   {} MiB free", mib(free));
     let stay = |taken: u64| if cost.columns + taken <= free { "stay there" } else { "are copied when they are read" };
-    println!("  columns    {} MiB, {} during commitments and openings", mib(cost.columns), stay(free / 4));
-    println!(
-        "  products   {} MiB of tables at a time, beside which the columns {}",
-        mib(cost.tables),
-        stay(cost.tables)
-    );
+    say!("  columns    {} MiB, {} during commitments and openings", mib(cost.columns), stay(free / 4));
+    say!("  products   {} MiB of tables at a time, beside which the columns {}", mib(cost.tables), stay(cost.tables));
     let (stored, rows_stay) = Stored::on_device(free / 4 * 3, size);
-    println!(
+    say!(
         "  tree       {} MiB of row numbers, which {}; {} MiB of levels, from number {} above the leaves on",
         mib(cost.rows),
         if rows_stay { "stay there" } else { "are copied by every round" },
@@ -227,37 +232,36 @@ impl Cost {
         if self.outputs == 0 || self.outputs >= self.length {
             bail!("--outputs must lie between 1 and --length - 1");
         }
+        if self.length > card.context as usize {
+            bail!("--length {} is above the card's context of {}; give a shorter one", self.length, card.context);
+        }
         let plan = session::plan(&card, &Statement::new(&card, vec![0; self.length], self.length - self.outputs)?)?;
         let cost = Costs::of(&plan);
         let backend = self.backend.open()?;
         let unit = with_backend!(&backend, backend => cost::measure(backend));
         let cores = rayon::current_num_threads();
-        println!("proof        about {} bytes", cost.proof_bytes);
-        println!("memory       about {} MiB, and what follows", cost.memory_bytes >> 20);
-        println!("row numbers  about {} MiB, until the tree is done", cost.row_bytes >> 20);
+        say!("proof        about {} bytes", cost.proof_bytes);
+        say!("memory       about {} MiB, and what follows", cost.memory_bytes >> 20);
+        say!("row numbers  about {} MiB, until the tree is done", cost.row_bytes >> 20);
         match self.gpu_gib.map(|gib| gib << 30).or(backend.free_bytes()) {
             Some(free) => print_on_gpu(&cost.on_gpu, free),
             None => {
-                println!(
-                    "lookup tree  about {} MiB, {} MiB at least",
-                    cost.tree_bytes[0] >> 20,
-                    cost.tree_bytes[1] >> 20
-                );
-                println!("tables       about {} MiB for products, after the tree", cost.table_bytes >> 20);
+                say!("lookup tree  about {} MiB, {} MiB at least", cost.tree_bytes[0] >> 20, cost.tree_bytes[1] >> 20);
+                say!("tables       about {} MiB for products, after the tree", cost.table_bytes >> 20);
             }
         }
-        backend.shortage(&cost).inspect(|why| println!("not here     {why}"));
-        println!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
-        println!("products     {}, and {} of small integers", cost.products, cost.small_products);
-        println!("additions    {}", cost.additions);
-        println!("Miller loops {}", cost.miller_loops);
-        println!(
+        backend.shortage(&cost).inspect(|why| say!("not here     {why}"));
+        say!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
+        say!("products     {}, and {} of small integers", cost.products, cost.small_products);
+        say!("additions    {}", cost.additions);
+        say!("Miller loops {}", cost.miller_loops);
+        say!(
             "unit costs   product {:.1} ns, addition {:.0} ns, Miller loop {:.0} us",
             unit.product * 1e9,
             unit.addition * 1e9,
             unit.miller_loop * 1e6
         );
-        println!("floor        {:.1} s on {cores} cores", cost.floor(&unit, cores));
+        say!("floor        {:.1} s on {cores} cores", cost.floor(&unit, cores));
         Ok(())
     }
 }

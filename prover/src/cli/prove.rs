@@ -2,19 +2,20 @@
 
 use super::backend::{Chosen, Options, with_backend};
 use super::generate::{answer, columns};
-use super::{MAX_BYTES, Prompt, load, peak_bytes, read_card, secret_path};
+use super::{Prompt, load, out, peak_bytes, read_card, secret_path, tell};
 use crate::commit::store::Secret;
 use crate::cost::{self, Cost};
-use crate::files::{self, Readers};
+use crate::files::{self, Output, Readers};
 use crate::infer::Columns;
-use crate::prove::blinding::Blinding;
+use crate::prove::blinding::Randomness;
 use crate::session;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Instant;
+use zeroize::Zeroizing;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::statement::Statement;
 
@@ -29,9 +30,12 @@ pub struct Prove {
     /// The secret side of the card; beside it if not given.
     #[arg(long)]
     secret: Option<PathBuf>,
-    /// Where the receipt goes.
+    /// Where the receipt goes; `-` is stdout, and the answer's text goes to stderr then.
     #[arg(long)]
     out: PathBuf,
+    /// Replace a receipt that is there.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     prompt: Prompt,
     #[command(flatten)]
@@ -43,41 +47,42 @@ pub struct Prove {
 
 impl Prove {
     pub fn run(self) -> Result<()> {
-        let backend = self.backend.open()?;
-        let (card, model) = (read_card(&self.card)?, load(&self.model)?);
         let path = secret_path(&self.card, self.secret.as_ref());
-        let secret =
-            Secret::parse(&files::read(&path, MAX_BYTES)?, &card).with_context(|| path.display().to_string())?;
+        let to = Output::new(&self.out, self.force, &[&self.card, &self.model, &path])?;
+        if to.is_stdout() && self.json {
+            bail!("--json and --out - both print on stdout; give --out a file");
+        }
+        let card = read_card(&self.card)?;
+        let secret = Zeroizing::new(files::read(&path, Secret::length(&card) as u64)?);
+        let secret = Secret::parse(&secret, &card).with_context(|| path.display().to_string())?;
+        let backend = self.backend.open()?;
+        let model = load(&self.model)?;
         let columns = columns(&card, &model)?;
         if session::digest(&columns) != secret.weights {
             return Err(session::SessionError::OtherWeights.into());
         }
         let start = Instant::now();
-        let (prompt, output) = answer(&backend, &card, &model, &columns, &self.prompt, !self.json)?;
+        let (prompt, output) = answer(&backend, &card, &model, &columns, &self.prompt, !self.json && !to.is_stdout())?;
         let generate_s = start.elapsed().as_secs_f64();
         let statement = Statement::new(&card, [&prompt[..], &output].concat(), prompt.len())?;
         let start = Instant::now();
         let (receipt, phases) = receipt(&backend, &card, &columns, &secret, &statement)?;
         let prove_s = start.elapsed().as_secs_f64();
-        files::write(&self.out, &receipt, Readers::All)?;
+        to.write(&receipt, Readers::All)?;
         if self.json {
             let cores = rayon::current_num_threads();
             let floor_s = Cost::of(&session::plan(&card, &statement)?)
                 .floor(&with_backend!(&backend, backend => cost::measure(backend)), cores);
-            println!(
-                "{}",
-                serde_json::json!({
-                    "model": card.name, "backend": backend.name(), "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
-                    "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "phases_s": phases, "peak_bytes": peak_bytes(),
-                })
-            );
+            out::json(&serde_json::json!({
+                "model": card.name, "backend": backend.name(), "floor_s": floor_s, "cores": cores, "prompt_tokens": prompt.len(), "output_tokens": output.len(), "output_text": model.tokenizer.decode(&output),
+                "receipt_bytes": receipt.len(), "generate_s": generate_s, "prove_s": prove_s, "phases_s": phases, "peak_bytes": peak_bytes(),
+            }));
         } else {
-            eprintln!(
-                "proved {} tokens after {} in {prove_s:.1} s: {} bytes in {}",
+            tell!(
+                "proved {} tokens after {} in {prove_s:.1} s: {} bytes in {to}",
                 output.len(),
                 prompt.len(),
-                receipt.len(),
-                self.out.display()
+                receipt.len()
             );
         }
         Ok(())
@@ -98,7 +103,7 @@ pub fn receipt(
     let plan = session::plan(card, statement)?;
     let cost = Cost::of(&plan);
     if let Some(why) = backend.shortage(&cost) {
-        eprintln!("warning: {why}; fewer tokens take less");
+        tell!("warning: {why}; fewer tokens take less");
     }
     // inference, chunks, tree, products and their operands that are products, opening, check
     let steps = plan.witness_chunks + 6;
@@ -110,9 +115,9 @@ pub fn receipt(
         bar.inc(1);
         steps.borrow_mut().push((step.to_string(), Instant::now()));
     };
-    let blinding = Blinding::new(&secret.weights)?;
+    let randomness = Randomness::of_system()?;
     let receipt = with_backend!(backend, backend => {
-        session::receipt(backend, card, columns, secret, statement, blinding, &progress)
+        session::receipt(backend, card, columns, secret, statement, randomness, &progress)
     })?;
     bar.finish_and_clear();
     Ok((receipt, phases(steps.into_inner())))

@@ -1,15 +1,18 @@
 //! Decides `zkllm verify`.
 
-use super::{hex, load};
+use super::{load, out, say, tell};
 use crate::files;
+use crate::hex;
+use crate::model::{Model, Tokenizer};
+use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+use zkllm_verifier::card::Card;
+use zkllm_verifier::limits;
 use zkllm_verifier::{Verified, verify};
-
-/// No honest card or receipt is larger.
-const MAX_BYTES: u64 = 64 << 20;
 
 #[derive(Args)]
 pub struct Verify {
@@ -27,68 +30,97 @@ pub struct Verify {
 }
 
 impl Verify {
-    pub fn run(self) -> ExitCode {
-        let read = |path| files::read(path, MAX_BYTES);
-        let (card, receipt) = match (read(&self.card), read(&self.receipt)) {
-            (Ok(card), Ok(receipt)) => (card, receipt),
-            (Err(error), _) | (_, Err(error)) => {
-                eprintln!("zkllm: {error}");
-                return ExitCode::from(2);
-            }
-        };
+    pub fn run(self) -> Result<ExitCode> {
+        let (card, receipt) = (files::read(&self.card, limits::FILE)?, files::read(&self.receipt, limits::FILE)?);
         let start = Instant::now();
         let outcome = verify(&card, &receipt);
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
             Ok(verified) => {
-                self.report(&verified, seconds);
-                ExitCode::SUCCESS
+                self.report(&verified, &Card::parse(&card)?, seconds);
+                Ok(ExitCode::SUCCESS)
             }
             Err(refusal) => {
                 if self.json {
-                    println!(
-                        "{}",
-                        serde_json::json!({ "verdict": "refused", "code": refusal.code(), "verify_s": seconds })
-                    );
+                    out::json(&json!({ "verdict": "refused", "code": refusal.code(), "verify_s": seconds }));
                 } else {
-                    println!("refused: {refusal}");
+                    say!("refused: {refusal}");
                 }
-                ExitCode::from(if refusal.is_unusable() { 2 } else { 1 })
+                Ok(ExitCode::from(if refusal.is_unusable() { 2 } else { 1 }))
             }
         }
     }
 
-    fn report(&self, verified: &Verified, seconds: f64) {
+    fn report(&self, verified: &Verified, card: &Card, seconds: f64) {
         let statement = verified.statement();
         let (prompt, answer) = statement.tokens().split_at(statement.prompt_length());
         let fingerprint = hex(verified.fingerprint());
+        let model = self.reader(card);
+        let text = |tokens| model.as_ref().map(|model| shown(&model.tokenizer, tokens));
         if self.json {
-            println!(
-                "{}",
-                serde_json::json!({
-                    "verdict": "proved", "code": "proved", "model": verified.name(), "fingerprint": fingerprint, "tokens": statement.tokens(),
-                    "prompt_len": statement.prompt_length(), "verify_s": seconds,
-                })
-            );
-            return;
-        }
-        println!("proved in {seconds:.2} s");
-        println!("model        {:?} (the name is the owner's; the fingerprint is what is proved)", verified.name());
-        println!("fingerprint  {fingerprint}");
-        println!("prompt       {prompt:?}");
-        println!("answer       {answer:?}");
-        if let Some(path) = &self.model {
-            match load(path) {
-                Ok(model) => {
-                    println!("prompt text  {:?}", model.tokenizer.decode(prompt));
-                    println!("answer text  {:?}", model.tokenizer.decode(answer));
-                }
-                Err(error) => eprintln!("zkllm: {error:#}"),
+            let mut report = json!({
+                "verdict": "proved", "code": "proved", "model": verified.name(), "fingerprint": fingerprint, "tokens": statement.tokens(),
+                "prompt_len": statement.prompt_length(), "verify_s": seconds,
+            });
+            if let Some(model) = &model {
+                report["prompt_text"] = model.tokenizer.decode(prompt).into();
+                report["answer_text"] = model.tokenizer.decode(answer).into();
             }
+            return out::json(&report);
         }
-        println!(
+        say!("proved in {seconds:.2} s");
+        say!("model        {:?} (the name is the owner's; the fingerprint is what is proved)", verified.name());
+        say!("fingerprint  {fingerprint}");
+        say!("prompt       {prompt:?}");
+        say!("answer       {answer:?}");
+        if let (Some(prompt), Some(answer)) = (text(prompt), text(answer)) {
+            say!("prompt text  {prompt}");
+            say!("answer text  {answer}");
+        }
+        say!(
             "Every token of the answer is the arg max of the committed model's integer inference on all tokens before it."
         );
-        println!("Not proved: where the weights come from, what the name says, and that the answer is true.");
+        say!("Not proved: where the weights come from, what the name says, and that the answer is true.");
     }
+
+    /// The model that `--model` names, if tokens and text belong together by its tokenizer: the card says which.
+    fn reader(&self, card: &Card) -> Option<Model> {
+        let path = self.model.as_ref()?;
+        match load(path) {
+            Ok(model) if model.tokenizer.digest() == card.tokenizer => Some(model),
+            Ok(_) => {
+                tell!(
+                    "zkllm: no text: {} has another tokenizer than the card says; give the model the card was made from",
+                    path.display()
+                );
+                None
+            }
+            Err(error) => {
+                tell!("zkllm: no text: {error:#}");
+                None
+            }
+        }
+    }
+}
+
+/// Text in quotes, in which quotes are escaped, and control tokens outside of them: `"Hi" <|im_end|>`.
+fn shown(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut stream = tokenizer.stream();
+    let mut text = String::new();
+    for &token in tokens {
+        text += &stream.push(token);
+        if tokenizer.is_control(token) {
+            text += &std::mem::replace(&mut stream, tokenizer.stream()).finish();
+            if !text.is_empty() {
+                parts.push(format!("{:?}", std::mem::take(&mut text)));
+            }
+            parts.push(tokenizer.control_text(token).escape_debug().to_string());
+        }
+    }
+    text += &stream.finish();
+    if !text.is_empty() || parts.is_empty() {
+        parts.push(format!("{text:?}"));
+    }
+    parts.join(" ")
 }

@@ -1,5 +1,6 @@
 //! Decides how integers are committed: rows over fixed bases, then rows under pairings.
 
+pub mod folder;
 pub mod setup;
 pub mod store;
 pub mod tier2;
@@ -10,17 +11,19 @@ use setup::Generators;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
 use std::thread;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 use zkllm_kernels::{Backend, Piece};
 use zkllm_verifier::groups::{G1, Gt};
 
 /// The secret side of a commitment to the matrix of a chunk.
-#[derive(Clone)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Committed {
     /// The commitments to the rows.
     pub rows: Vec<G1>,
     /// The blinding.
     pub rho: Fr,
     /// The commitment itself, which is public.
+    #[zeroize(skip)]
     pub commitment: Gt,
 }
 

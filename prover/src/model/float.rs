@@ -19,7 +19,27 @@ struct Layer {
     down: Vec<f32>,
 }
 
-/// A model with all weights in memory in f32 (4 bytes a weight).
+impl Layer {
+    fn read(model: &Model, layer: usize) -> Result<Layer, ModelError> {
+        let bias = |kind| {
+            if model.has(kind) { model.tensor(kind, layer) } else { Ok(Vec::new()) }
+        };
+        Ok(Layer {
+            attention_norm: model.tensor(Kind::AttentionNorm, layer)?,
+            query: model.tensor(Kind::Query, layer)?,
+            key: model.tensor(Kind::Key, layer)?,
+            value: model.tensor(Kind::Value, layer)?,
+            biases: [bias(Kind::QueryBias)?, bias(Kind::KeyBias)?, bias(Kind::ValueBias)?],
+            attention_out: model.tensor(Kind::AttentionOut, layer)?,
+            feed_forward_norm: model.tensor(Kind::FeedForwardNorm, layer)?,
+            gate: model.tensor(Kind::Gate, layer)?,
+            up: model.tensor(Kind::Up, layer)?,
+            down: model.tensor(Kind::Down, layer)?,
+        })
+    }
+}
+
+/// A model with its weights in memory in f32 (4 bytes a weight).
 pub struct Float {
     shape: Shape,
     embedding: Vec<f32>,
@@ -98,30 +118,37 @@ impl Float {
     /// # Errors
     /// As `Model::tensor`.
     pub fn new(model: &Model) -> Result<Float, ModelError> {
-        let bias = |kind, layer| {
-            if model.has(kind) { model.tensor(kind, layer) } else { Ok(Vec::new()) }
-        };
-        let layer = |layer| {
-            Ok(Layer {
-                attention_norm: model.tensor(Kind::AttentionNorm, layer)?,
-                query: model.tensor(Kind::Query, layer)?,
-                key: model.tensor(Kind::Key, layer)?,
-                value: model.tensor(Kind::Value, layer)?,
-                biases: [bias(Kind::QueryBias, layer)?, bias(Kind::KeyBias, layer)?, bias(Kind::ValueBias, layer)?],
-                attention_out: model.tensor(Kind::AttentionOut, layer)?,
-                feed_forward_norm: model.tensor(Kind::FeedForwardNorm, layer)?,
-                gate: model.tensor(Kind::Gate, layer)?,
-                up: model.tensor(Kind::Up, layer)?,
-                down: model.tensor(Kind::Down, layer)?,
-            })
-        };
+        let layers =
+            (0..model.shape.layers).map(|layer| Layer::read(model, layer)).collect::<Result<_, ModelError>>()?;
+        Ok(Float { layers, ..Float::without_layers(model)? })
+    }
+
+    fn without_layers(model: &Model) -> Result<Float, ModelError> {
         Ok(Float {
             shape: model.shape.clone(),
             embedding: model.tensor(Kind::Embedding, 0)?,
             head: if model.shape.tied { Vec::new() } else { model.tensor(Kind::Head, 0)? },
             final_norm: model.tensor(Kind::FinalNorm, 0)?,
-            layers: (0..model.shape.layers).map(layer).collect::<Result<_, ModelError>>()?,
+            layers: Vec::new(),
         })
+    }
+
+    /// Logits after each token of each sequence, `[sequence][token][vocabulary]`, with one layer of the model in memory at a
+    /// time.
+    ///
+    /// # Errors
+    /// As `Model::tensor`, and `Token`.
+    pub fn logits_of(model: &Model, sequences: &[&[u32]]) -> Result<Vec<Vec<Vec<f32>>>, ModelError> {
+        let float = Float::without_layers(model)?;
+        let mut states = sequences.iter().map(|tokens| float.embed(tokens)).collect::<Result<Vec<_>, _>>()?;
+        for index in 0..model.shape.layers {
+            let layer = Layer::read(model, index)?;
+            for x in &mut states {
+                // A sequence is read at once: no layer looks at what another one kept.
+                float.layer(0, &layer, x, &mut float.cache(1), &mut |_, _, _| {});
+            }
+        }
+        Ok(states.iter().map(|x| float.head(x, &mut |_, _, _| {})).collect())
     }
 
     /// Logits after each token, `[token][vocabulary]`.
@@ -176,30 +203,46 @@ impl Float {
     /// # Errors
     /// `Token`.
     pub fn extend(&self, cache: &mut Cache, tokens: &[u32], watch: Watch) -> Result<Vec<Vec<f32>>, ModelError> {
-        let shape = &self.shape;
-        let width = shape.width;
-        let mut x = Vec::with_capacity(tokens.len() * width);
-        for token in tokens {
-            let start = *token as usize * width;
-            let row = self.embedding.get(start..start + width);
-            x.extend_from_slice(row.ok_or(ModelError::Token { token: *token, vocabulary: shape.vocabulary })?);
+        let mut x = self.embed(tokens)?;
+        if cache.keys.is_empty() {
+            *cache = self.cache(self.shape.layers);
         }
-        cache.keys.resize(shape.layers, Vec::new());
-        cache.values.resize(shape.layers, Vec::new());
         for (index, layer) in self.layers.iter().enumerate() {
-            watch(Site::Residual, index, &x);
-            let out = self.attention(index, layer, &x, cache, watch);
-            add(&mut x, &out);
-            let out = self.feed_forward(index, layer, &x, watch);
-            add(&mut x, &out);
+            self.layer(index, layer, &mut x, cache, watch);
         }
         cache.length += tokens.len();
-        let normed = self.norm(&x, &self.final_norm);
+        Ok(self.head(&x, watch))
+    }
+
+    fn cache(&self, layers: usize) -> Cache {
+        Cache { keys: vec![Vec::new(); layers], values: vec![Vec::new(); layers], length: 0 }
+    }
+
+    fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+        let Shape { width, vocabulary, .. } = self.shape;
+        let mut x = Vec::with_capacity(tokens.len() * width);
+        for &token in tokens {
+            let row = self.embedding.get(token as usize * width..(token as usize + 1) * width);
+            x.extend_from_slice(row.ok_or(ModelError::Token { token, vocabulary })?);
+        }
+        Ok(x)
+    }
+
+    fn layer(&self, index: usize, layer: &Layer, x: &mut [f32], cache: &mut Cache, watch: Watch) {
+        watch(Site::Residual, index, x);
+        let out = self.attention(index, layer, x, cache, watch);
+        add(x, &out);
+        let out = self.feed_forward(index, layer, x, watch);
+        add(x, &out);
+    }
+
+    fn head(&self, x: &[f32], watch: Watch) -> Vec<Vec<f32>> {
+        let normed = self.norm(x, &self.final_norm);
         watch(Site::FinalNorm, 0, &normed);
-        let head = if shape.tied { &self.embedding } else { &self.head };
-        let logits = project(&normed, head, &[], width);
+        let head = if self.shape.tied { &self.embedding } else { &self.head };
+        let logits = project(&normed, head, &[], self.shape.width);
         watch(Site::Logits, 0, &logits);
-        Ok(logits.chunks_exact(shape.vocabulary).map(<[f32]>::to_vec).collect())
+        logits.chunks_exact(self.shape.vocabulary).map(<[f32]>::to_vec).collect()
     }
 
     /// RMSNorm of each row: `x * gain / sqrt(mean(x^2) + epsilon)`.

@@ -48,7 +48,7 @@ pub struct Prover<'a, B: Backend> {
     values: Vec<Fr>,
     mistakes: Vec<&'static str>,
     pending: Option<DoryOpening>,
-    dory: Option<DoryProver<Box<dyn FnMut() -> Fr>>>,
+    dory: Option<DoryProver>,
     progress: &'a dyn Fn(&str),
 }
 
@@ -141,6 +141,7 @@ impl<'a, B: Backend> Prover<'a, B> {
 
     /// Sends entries with `values` in their slots.
     pub fn commit(&mut self, values: &[Fr]) -> Vec<G1> {
+        self.follow();
         let points = self.secrets.commit(values, &mut self.blinding);
         points.into_iter().map(|point| self.send_g1(point)).collect()
     }
@@ -161,6 +162,7 @@ impl<'a, B: Backend> Prover<'a, B> {
 
     /// The slots' values; [`Prover::commit`] sends them.
     pub fn slots(&mut self, ask: Ask<'_>) -> Vec<Fr> {
+        self.follow();
         match ask {
             Ask::Root { alpha, beta } => {
                 (self.progress)("tlookup");
@@ -307,19 +309,22 @@ impl<'a, B: Backend> Prover<'a, B> {
         value
     }
 
-    fn dory(&mut self) -> &mut DoryProver<Box<dyn FnMut() -> Fr>> {
+    /// Blinding and nonces to come answer what was said so far.
+    fn follow(&mut self) {
+        self.blinding.follow(&self.transcript);
+    }
+
+    fn dory(&mut self) -> &mut DoryProver {
         let (generators, pending, secrets, blinding) =
             (&self.generators, &mut self.pending, &self.secrets, &mut self.blinding);
-        self.dory.get_or_insert_with(|| {
-            let mut own = blinding.fork();
+        let dory = self.dory.get_or_insert_with(|| {
             let opening =
                 pending.take().map(|opening| DoryOpening { link_blinding: secrets.last_blinding(), ..opening });
-            DoryProver::new(
-                generators.clone(),
-                opening.expect("an opening is asked for after its value"),
-                Box::new(move || own.scalar()),
-            )
-        })
+            let opening = opening.expect("an opening is asked for after its value");
+            DoryProver::new(generators.clone(), opening, blinding.fork())
+        });
+        dory.follow(&self.transcript);
+        dory
     }
 }
 
@@ -381,6 +386,7 @@ impl<B: Backend> Channel for Prover<'_, B> {
     }
 
     fn g1(&mut self, ask: Ask<'_>) -> Result<G1, Refusal> {
+        self.follow();
         let point = match ask {
             Ask::Dory(ask) => self.dory().g1(ask),
             _ => self.secrets.point(ask, &mut self.blinding).unwrap_or_default(),
@@ -402,6 +408,7 @@ impl<B: Backend> Channel for Prover<'_, B> {
             Ask::Chunk(number) => {
                 // All that follow are committed at once.
                 if self.unsent.is_empty() {
+                    self.follow();
                     let (chunks, blinding, progress) = (self.chunks, &mut self.blinding, self.progress);
                     let left = chunks[self.subject.plan.model_chunks + number..].iter().map(|parts| {
                         progress("commit");

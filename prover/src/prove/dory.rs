@@ -1,6 +1,7 @@
 //! Decides what the prover says in an opening: the messages of `zkllm_verifier::dory`, from the rows' commitments and
 //! the combined row of the opened matrix. Spec: dory.
 
+use super::blinding::Blinding;
 use crate::commit::setup::Generators;
 use crate::commit::tier2::{multi_pairing, multi_pairings};
 use ark_bls12_381::{G1Projective, G2Projective};
@@ -8,9 +9,11 @@ use ark_ec::{CurveGroup, ScalarMul, VariableBaseMSM};
 use ark_ff::Field;
 use scale::add_scaled;
 use std::sync::Arc;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 use zkllm_verifier::Fr;
 use zkllm_verifier::dory::{Ask, Message};
 use zkllm_verifier::groups::{G1, G2, Gt};
+use zkllm_verifier::transcript::Transcript;
 
 mod scale;
 
@@ -35,17 +38,17 @@ pub struct Opening {
     pub link_generators: (G1, G1),
 }
 
-/// The prover of one opening. `random` gives fresh uniform scalars, never the same one twice, which stay secret.
-pub struct DoryProver<F> {
+/// The prover of one opening.
+pub struct DoryProver {
     generators: Arc<Generators>,
-    random: F,
+    random: Blinding,
     opening: Opening,
     ht: Gt,
     v1: Vec<G1>,
     v2: Right,
     s1: Vec<Fr>,
     s2: Vec<Fr>,
-    blinding: Blinding,
+    blinding: Blindings,
     nonces: Vec<Fr>,
     last: (G1Projective, G2Projective),
     /// Messages made together and sent one after the other.
@@ -59,8 +62,8 @@ enum Right {
 }
 
 /// The multiples of `HT`, `H1`, `H2` in the statement, and in the two halves of a round's messages.
-#[derive(Default)]
-struct Blinding {
+#[derive(Default, Zeroize)]
+struct Blindings {
     c: Fr,
     d1: Fr,
     d2: Fr,
@@ -79,9 +82,9 @@ enum Element {
     Gt(Gt),
 }
 
-impl<F: FnMut() -> Fr> DoryProver<F> {
+impl DoryProver {
     /// A prover of `opening`; the generators are as many as its rows, or more.
-    pub fn new(generators: Arc<Generators>, opening: Opening, random: F) -> Self {
+    pub fn new(generators: Arc<Generators>, opening: Opening, random: Blinding) -> Self {
         let s1 = tensor(&opening.columns);
         let s2 = tensor(&opening.rows);
         assert_eq!(opening.row_commitments.len(), s2.len(), "a commitment a row");
@@ -92,7 +95,7 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
             v2: Right::Multiples(opening.combined_row.clone()),
             s1,
             s2,
-            blinding: Blinding { d1: opening.rho, ..Blinding::default() },
+            blinding: Blindings { d1: opening.rho, ..Blindings::default() },
             nonces: Vec::new(),
             last: Default::default(),
             ready: Vec::new(),
@@ -100,6 +103,11 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
             random,
             opening,
         }
+    }
+
+    /// Blinds what comes next by all that was said.
+    pub fn follow(&mut self, said: &Transcript) {
+        self.random.follow(said);
     }
 
     /// The message in the target group that `ask` is for.
@@ -158,19 +166,19 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
 
     /// Blinding for a message in the target group, and the message.
     fn blinded(&mut self, element: Gt) -> (Fr, Element) {
-        let blinding = (self.random)();
+        let blinding = self.random.scalar();
         (blinding, Element::Gt(element + self.ht * blinding))
     }
 
     /// Blinding for a message in G1, and the message.
     fn blinded1(&mut self, element: G1Projective) -> (Fr, Element) {
-        let blinding = (self.random)();
+        let blinding = self.random.scalar();
         (blinding, Element::G1((element + self.generators.h1 * blinding).into_affine()))
     }
 
     /// Blinding for a message in G2, and the message.
     fn blinded2(&mut self, element: G2Projective) -> (Fr, Element) {
-        let blinding = (self.random)();
+        let blinding = self.random.scalar();
         (blinding, Element::G2((element + self.generators.h2 * blinding).into_affine()))
     }
 
@@ -193,7 +201,7 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
     fn statement_nonces(&mut self) -> Vec<(Message, Element)> {
         let Generators { h1, h2, g2_value, .. } = *self.generators;
         let (g, h) = self.opening.link_generators;
-        let [t1, t2, y, t, s] = std::array::from_fn(|_| (self.random)());
+        let [t1, t2, y, t, s] = std::array::from_fn(|_| self.random.scalar());
         self.nonces = vec![t1, t2, y, t, s];
         let vmv = multi_pairing(&[(h1 * t1).into(), (h1 * t2).into()], &[g2_value, h2]);
         vec![
@@ -204,7 +212,7 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
     }
 
     fn statement_responses(&mut self, x: Fr) -> Vec<(Message, Element)> {
-        let Blinding { d2, e1, e2, .. } = self.blinding;
+        let Blindings { d2, e1, e2, .. } = self.blinding;
         let secrets = [
             (Message::E1Blinding, e1),
             (Message::D2Blinding, -d2),
@@ -340,7 +348,7 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
         let generators = self.generators.clone();
         self.blinding.c += gamma * self.blinding.e2 + invert(gamma) * self.blinding.e1;
         let (v1, v2) = self.folded(gamma);
-        let (d1, d2) = (generators.h1 * (self.random)(), generators.h2 * (self.random)());
+        let (d1, d2) = (generators.h1 * self.random.scalar(), generators.h2 * self.random.scalar());
         let [v1, d1_affine] = [v1, d1].map(G1::from);
         let [v2, d2_affine] = [v2, d2].map(G2::from);
         let (p1_blinding, p1) = self.blinded(multi_pairing(&[d1_affine], &generators.g2[..1]));
@@ -365,6 +373,23 @@ impl<F: FnMut() -> Fr> DoryProver<F> {
         ]
     }
 }
+
+impl Drop for DoryProver {
+    fn drop(&mut self) {
+        let Opening { row_commitments, combined_row, rho, value, link_blinding, .. } = &mut self.opening;
+        row_commitments.zeroize();
+        self.v1.zeroize();
+        for scalars in [combined_row, &mut self.nonces] {
+            scalars.zeroize();
+        }
+        for scalar in [rho, value, link_blinding] {
+            scalar.zeroize();
+        }
+        self.blinding.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for DoryProver {}
 
 /// The values of `eq(point, i)`, bits of `i` from the most significant.
 pub fn tensor(point: &[Fr]) -> Vec<Fr> {

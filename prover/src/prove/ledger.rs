@@ -5,13 +5,16 @@ use ark_bls12_381::{Fr, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field};
 use std::iter::zip;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 use zkllm_verifier::channel::Ask;
 use zkllm_verifier::dory::LedgerGenerators;
 use zkllm_verifier::groups::G1;
 use zkllm_verifier::ledger::{Form, Gate, Row, WIDTH, lagrange};
 
 /// The secret side of the ledger.
+#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Secrets {
+    #[zeroize(skip)]
     generators: LedgerGenerators,
     slots: Vec<Row>,
     blindings: Vec<Fr>,
@@ -22,6 +25,7 @@ pub struct Secrets {
     value_blinding: Fr,
     /// Nonces of the Schnorr proof: slots, blinding, value's blinding.
     nonces: (Row, Fr, Fr),
+    #[zeroize(skip)]
     folded: Option<Fr>,
 }
 

@@ -5,6 +5,7 @@
 //! widths, become the card's.
 
 mod calibrate;
+pub mod compare;
 mod tiny;
 mod weights;
 
@@ -102,6 +103,18 @@ pub enum QuantiseError {
         layer: usize,
         /// The weight.
         value: f64,
+    },
+    /// Integers that are not the model's any more.
+    #[error(
+        "as integers the model chooses {agreement:.0} % of its tokens as in floating point, {divergence:.3} nats a token away: its \
+         values are too small or too large for the fractions of a card. Use another model; --any-accuracy makes a card all the \
+         same, and answers will be of another quality than the file's"
+    )]
+    Inaccurate {
+        /// The same greedy choices, in percent.
+        agreement: f64,
+        /// Mean Kullback-Leibler divergence, in nats.
+        divergence: f64,
     },
     /// A calibration sequence that is too short.
     #[error("calibration sequence {index} has fewer than two tokens; leave it out or make it longer")]

@@ -37,14 +37,14 @@ struct Writer {
     /// Of the ledger's slots, for every call.
     values: VecDeque<Vec<Fr>>,
     secrets: Secrets,
-    dory: Option<DoryProver<Box<dyn FnMut() -> Fr>>>,
+    dory: Option<DoryProver>,
     blinding: Blinding,
     transcript: Transcript,
     proof: Vec<u8>,
 }
 
 impl Writer {
-    fn new(values: Vec<Vec<Fr>>, dory: Option<DoryProver<Box<dyn FnMut() -> Fr>>>) -> Self {
+    fn new(values: Vec<Vec<Fr>>, dory: Option<DoryProver>) -> Self {
         let secrets = Secrets::new(Generators::new(1).ledger);
         let blinding = Blinding::seeded(b"vectors");
         Self { values: values.into(), secrets, dory, blinding, transcript: start(), proof: Vec::new() }
@@ -55,7 +55,7 @@ impl Writer {
         self.proof.extend(bytes);
     }
 
-    fn dory(&mut self) -> &mut DoryProver<Box<dyn FnMut() -> Fr>> {
+    fn dory(&mut self) -> &mut DoryProver {
         self.dory.as_mut().expect("an opening")
     }
 }
@@ -208,8 +208,7 @@ pub fn openings(folder: &Path) -> io::Result<()> {
         ("another-value-in-the-ledger", 2, 0, 1),
     ] {
         let (mut value, opening) = instance(s, value_off, link_off);
-        let mut random = Blinding::seeded(b"opening");
-        let prover = DoryProver::new(Generators::new(s), opening, Box::new(move || random.scalar()) as Box<_>);
+        let prover = DoryProver::new(Generators::new(s), opening, Blinding::seeded(b"opening"));
         let mut writer = Writer::new(Vec::new(), Some(prover));
         let _ = check::open(&value, &mut writer);
         write(&folder.join(name).join("proof"), &writer.proof)?;

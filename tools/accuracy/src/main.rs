@@ -1,12 +1,10 @@
 //! Decides how accuracy is measured: the integer inference that is proved against f32 inference by candle, over the
 //! same tokens of a text.
 
-mod compare;
 mod reference;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use compare::Reading;
 use reference::Reference;
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -16,6 +14,7 @@ use std::time::Instant;
 use zkllm_prover::infer::{Columns, ON_CPU, generate, logits};
 use zkllm_prover::model::float::Float;
 use zkllm_prover::model::{Message, Model};
+use zkllm_prover::quantise::compare::{self, Reading};
 use zkllm_prover::quantise::{self, Options};
 use zkllm_verifier::card::{Card, Precision};
 

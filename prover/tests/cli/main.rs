@@ -1,7 +1,10 @@
 //! The command line: a receipt from the small model, and what bad input is told. Every refusal says what to do, exits with
 //! 2 (1 for a false receipt) and leaves nothing half-written.
 
+#[path = "../command/mod.rs"]
 mod command;
+mod outputs;
+mod words;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -119,7 +122,7 @@ fn the_card_of_another_model_is_explained() {
     fails(&zkllm(&["verify", "--card", &card, &at("answer.receipt")]), 1, "other-card", None);
     let out = other.path().join("answer.receipt");
     let more = ["--secret", &at("model.secret"), "--prompt", "And", "--max-tokens", "1"];
-    fails(&prove(&card, &out.display().to_string(), &more), 2, "another card", Some(&out));
+    fails(&prove(&card, &out.display().to_string(), &more), 2, "belongs to the card with the fingerprint", Some(&out));
 }
 
 #[test]
@@ -127,13 +130,17 @@ fn a_damaged_secret_side_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let (damaged, out) = (folder.path().join("model.secret"), folder.path().join("answer.receipt"));
     let bytes = std::fs::read(at("model.secret")).expect("a secret side");
-    // The first row of the first chunk is behind 74 bytes of heading and 32 of a blinding.
-    let mut other_point = bytes.clone();
-    other_point[106 + 60] ^= 1;
-    for bytes in [&other_point[..], &bytes[..bytes.len() - 1], b""] {
+    // The first chunk's blinding is behind 74 bytes of heading; its first row follows.
+    let changed = |at: usize| {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let changes = [42, 80, 106 + 60, bytes.len() - 1].map(changed);
+    for bytes in changes.iter().map(|bytes| &bytes[..]).chain([&bytes[..bytes.len() - 1], b""]) {
         std::fs::write(&damaged, bytes).expect("room");
         let more = ["--secret", &damaged.display().to_string(), "--prompt", "And", "--max-tokens", "1"];
-        fails(&prove(&at("model.card"), &out.display().to_string(), &more), 2, "make it again", Some(&out));
+        fails(&prove(&at("model.card"), &out.display().to_string(), &more), 2, "is damaged: restore it", Some(&out));
     }
 }
 
@@ -240,7 +247,7 @@ fn a_gpu_that_is_not_there_is_an_error_and_auto_says_what_it_took() {
     let wgpu = prove(&at("model.card"), &path, &[&prompt[..], &["wgpu"]].concat());
     assert!(wgpu.status.success(), "{}", String::from_utf8_lossy(&wgpu.stderr));
     assert!(zkllm(&["verify", "--card", &at("model.card"), &path]).status.success());
-    let auto = prove(&at("model.card"), &path, &[&prompt[..], &["auto"]].concat());
+    let auto = prove(&at("model.card"), &path, &[&prompt[..], &["auto", "--force"]].concat());
     assert!(auto.status.success() && String::from_utf8_lossy(&auto.stderr).contains("backend: "));
     fails(&prove(&at("model.card"), &path, &[&prompt[..], &["gpu"]].concat()), 2, "possible values", None);
 }

@@ -1,5 +1,34 @@
 //! Decides how two readings of the same tokens are compared: likelihood of the text, greedy choices, distance.
 
+use super::{QuantiseError, calibration};
+use crate::infer::{Columns, logits};
+use crate::model::Model;
+use crate::model::float::Float;
+use zkllm_verifier::card::Card;
+
+/// How far the integers of a card are from floating point, on the beginnings of two of the texts that a model is calibrated
+/// with: a figure that tells a model which these fractions do not fit, not a benchmark.
+///
+/// # Errors
+/// When the model cannot be read, or its inference leaves 64 bits.
+pub fn accuracy(model: &Model, card: &Card, columns: &Columns) -> Result<Reading, QuantiseError> {
+    const TOKENS: usize = 32;
+    // The first is English, the last a conversation if the model has a chat template.
+    let texts = calibration(model);
+    let (first, rest) = texts.split_first().into_iter().next().unzip();
+    let ends = first.into_iter().chain(rest.and_then(<[_]>::last));
+    let sequences: Vec<&[u32]> = ends.map(|tokens| &tokens[..tokens.len().min(TOKENS)]).collect();
+    let scale = 2f64.powi((card.precision.norm_fraction + card.precision.residual_fraction) as i32);
+    let mut reading = Reading::default();
+    for (tokens, expected) in sequences.iter().zip(Float::logits_of(model, &sequences)?) {
+        let found = logits(card, columns, tokens)?;
+        for ((expected, found), next) in expected.iter().zip(&found).zip(&tokens[1..]) {
+            reading.add(expected, found.iter().map(|&logit| logit as f64 / scale), greedy(found), *next);
+        }
+    }
+    Ok(reading)
+}
+
 /// The index of the greatest logit, the lowest among equals.
 pub fn greedy<T: PartialOrd + Copy>(logits: &[T]) -> u32 {
     (1..logits.len()).fold(0, |best, index| if logits[index] > logits[best] { index } else { best }) as u32
