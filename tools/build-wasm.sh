@@ -38,7 +38,7 @@ else
     say "$target with $("$RUSTC" --version), library from source"
 fi
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags"
-CARGO_TARGET_DIR="$built/wasm" "${cargo[@]}" build --release -p zkllm-verifier-wasm --lib --target "$target" "${extra[@]}"
+CARGO_TARGET_DIR="$built/wasm" "${cargo[@]}" build --release --locked -p zkllm-verifier-wasm --lib --target "$target" "${extra[@]}"
 
 wait "$tool"
 rm -rf "$out"
@@ -48,6 +48,12 @@ rm -f "$out/zkllm_verifier_bg.wasm.d.ts"
 cp verifier-wasm/npm/* LICENSE-MIT LICENSE-APACHE "$out/"
 version="$(sed -nE '/^\[workspace.package\]/,/^\[/s/^version = "(.*)"$/\1/p' Cargo.toml)"
 sed -i "s/@VERSION@/$version/" "$out/package.json"
+# What it was made with, and its digest: who builds the same sources with the same tools gets the same file.
+{
+    echo "rustc: $("${RUSTC:-rustc}" --version)"
+    echo "wasm-bindgen: $(sed -nE 's/^wasm-bindgen-cli-support = "=(.*)"$/\1/p' tools/wasm-bindgen/Cargo.toml)"
+    echo "sha256: $(sha256sum "$out/zkllm_verifier_bg.wasm" | cut -d' ' -f1)"
+} >"$out/BUILD"
 (cd "$out" && npm pack --silent >/dev/null)
 
 bytes() { wc -c <"$1"; }

@@ -1,6 +1,7 @@
 // The packed npm package in a project of its own: it imports, types, verifies, and agrees with the native verifier.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -43,6 +44,14 @@ verify(new Uint8Array(), new Uint8Array()).tokens;`), (error) => /TS2339/.test(e
 test("the program is below 1 MB gzipped", () => {
   const size = gzipSync(readFileSync(join(project, "node_modules/zkllm-verifier/zkllm_verifier_bg.wasm")), { level: 9 }).length;
   assert.ok(size < 1_000_000, `${size} bytes`);
+});
+
+test("the package says what its program was made with, and its digest", () => {
+  const own = join(project, "node_modules/zkllm-verifier");
+  const build = readFileSync(join(own, "BUILD"), "utf8");
+  assert.match(build, /^rustc: rustc \d+\.\d+.*\nwasm-bindgen: \d+\.\d+\.\d+\nsha256: [0-9a-f]{64}\n$/);
+  const digest = createHash("sha256").update(readFileSync(join(own, "zkllm_verifier_bg.wasm"))).digest("hex");
+  assert.ok(build.includes(`sha256: ${digest}`));
 });
 
 test("samples have the verdicts that the list expects", () => {
