@@ -6,7 +6,7 @@ use super::{at, made, prove, zkllm};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 /// The small model with the texts of the space and of the escape character exchanged.
 fn escaping() -> (tempfile::TempDir, String) {
@@ -153,37 +153,4 @@ fn an_error_is_said_once() {
         parts.dedup();
         assert_eq!(parts.len(), all, "said twice: {line}");
     }
-}
-
-/// The verifier alone, where it was built with the rest.
-#[test]
-fn the_small_verifier_says_the_same() {
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_zkllm")).with_file_name("zkllm-verify");
-    if !binary.exists() {
-        eprintln!("not tested: {} is not built", binary.display());
-        return;
-    }
-    let call = |arguments: &[&OsStr]| Command::new(&binary).args(arguments).output().expect("the binary runs");
-    let text = |arguments: &[&str]| call(&arguments.iter().map(OsStr::new).collect::<Vec<_>>());
-    let (card, receipt) = (at("model.card"), at("answer.receipt"));
-    assert!(said(&text(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
-    assert!(said(&text(&["--help"])).contains("usage"));
-    let parsed = |output: Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one JSON object");
-    let own = parsed(text(&["--json", &card, &receipt]));
-    let other = parsed(zkllm(&["verify", "--json", "--card", &card, &receipt]));
-    for key in ["verdict", "code", "model", "fingerprint", "tokens", "prompt_len"] {
-        assert_eq!(own[key], other[key], "{key}");
-    }
-    let forged = made().join("small-forged.receipt");
-    let mut bytes = fs::read(&receipt).expect("a receipt");
-    *bytes.last_mut().expect("a byte") ^= 1;
-    fs::write(&forged, bytes).expect("written");
-    let refused = text(&[&card, &forged.display().to_string(), "--json"]);
-    assert_eq!((refused.status.code(), &parsed(refused)["verdict"]), (Some(1), &"refused".into()));
-    one_line(&call(&[OsStr::from_bytes(b"\xff"), OsStr::new(&receipt)]), "cannot read");
-    one_line(&text(&["--jsno", &card, &receipt]), "--help says what there is");
-    one_line(&text(&[&card]), "give a card and a receipt");
-    let full = File::options().write(true).open("/dev/full").expect("a device");
-    let unread = Command::new(&binary).args([&card, &receipt]).stdout(full).output().expect("the binary runs");
-    one_line(&unread, "cannot print the verdict");
 }
