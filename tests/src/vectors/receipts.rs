@@ -8,6 +8,7 @@ use crate::forge::{exists, integer, unravel};
 use serde_json::{Value, json};
 use sha3::{Digest, Sha3_256};
 use std::io;
+use std::iter::zip;
 use std::path::Path;
 use std::sync::Arc;
 use zkllm_kernels::{Backend, Cpu, Integers, Numbers};
@@ -396,10 +397,8 @@ fn ranged(builder: &mut Builder, axis: AxisId) {
 
 /// Receipts for small programs.
 pub fn programs(folder: &Path) -> io::Result<()> {
-    for (subject, name, statements) in PROGRAMS {
-        let mut builder = Builder::new(6);
-        statements(&mut builder);
-        small(&folder.join(subject), name, &builder.finish().expect("a program"))?;
+    for ((subject, ..), (name, program)) in zip(PROGRAMS, built()) {
+        small(&folder.join(subject), name, &program)?;
     }
     Ok(())
 }
@@ -472,6 +471,15 @@ fn small(folder: &Path, name: &str, program: &Program) -> io::Result<()> {
     let views: Vec<_> = cells.iter().map(Integers::view).collect();
     let mut blinding = Blinding::seeded(name.as_bytes());
     let mut model = Commitments::default();
+/// The small programs, by name.
+pub fn built() -> impl Iterator<Item = (&'static str, Program)> {
+    PROGRAMS.into_iter().map(|(_, name, statements)| {
+        let mut builder = Builder::new(6);
+        statements(&mut builder);
+        (name, builder.finish().expect("a program"))
+    })
+}
+
     for parts in chunks(&plan, &views).iter().take(plan.model_chunks) {
         let chunk = commit_chunk(&backend, &bases, &generators, &pieces(parts), blinding.scalar());
         card.commitments.push(groups::write_gt(&chunk.commitment));
