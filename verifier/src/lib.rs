@@ -96,5 +96,14 @@ pub mod transcript;
 pub mod verify;
 
 pub use ark_bls12_381::Fr;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "ids the builder made; sizes of at most 48 bits, numbers that saturate"
+)]
+pub mod work;
+
 pub use refusal::{Blame, Refusal};
-pub use verify::{Verified, verify, verify_with};
+pub use verify::{Verified, verify, verify_with, verify_within};
+pub use work::{Limits, Work};

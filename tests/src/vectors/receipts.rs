@@ -205,7 +205,24 @@ fn bound_cards(refused: &Refused<'_>, honest: &Case) -> io::Result<()> {
     bound("card-of-a-range-of-no-bits", &|card| card.precision.value_bits = 0)?;
     bound("card-of-too-fine-angles", &|card| card.precision.rotary_fraction = 31)?;
     let other = model(LEAST, 5, "least", 4, &[1, 3], 2);
-    bound("card-of-another-model", &|card| *card = other.card.clone())
+    bound("card-of-another-model", &|card| *card = other.card.clone())?;
+    too_much_work(refused, honest)
+}
+
+/// A card of sizes that are each allowed, and a statement of 32 tokens about it.
+fn too_much_work(refused: &Refused<'_>, honest: &Case) -> io::Result<()> {
+    let mut card = honest.card.clone();
+    (card.width, card.kv_heads, card.pairs, card.hidden) = (30, 996, 1 << 17, 32_112);
+    (card.vocabulary, card.chunk_log, card.precision.digit_bits) = (1 << 20, 14, 4);
+    (card.precision.gap_bits, card.precision.gate_bits) = (20, 20);
+    let (old, new) = (honest.card.to_bytes(), card.to_bytes());
+    let tokens = honest.statement.tokens().len();
+    let receipt = [
+        (10, 32, Sha3_256::digest(&new).to_vec()),
+        (42, 4, 32u32.to_le_bytes().to_vec()),
+        (50 + 4 * tokens, 0, vec![0; 4 * (32 - tokens)]),
+    ];
+    refused("card-of-too-much-work", &[(0, old.len(), new)], &receipt)
 }
 
 /// Proofs that are well made but for a witness that is false.
