@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::limits;
+use zkllm_verifier::name::visible;
 
 #[derive(Args)]
 pub struct Commit {
@@ -36,6 +37,9 @@ pub struct Commit {
 /// What a card fixes beside the model.
 #[derive(Args)]
 pub struct Settings {
+    /// The name on the card; the one in the model file if not given.
+    #[arg(long)]
+    name: Option<String>,
     /// Most tokens of a statement.
     #[arg(long, default_value_t = 2048)]
     context: usize,
@@ -69,7 +73,7 @@ impl Settings {
                 1 << chunk_log
             );
         }
-        Ok(Options { chunk_log, context: self.context, ..Options::default() })
+        Ok(Options { name: self.name.clone(), chunk_log, context: self.context, ..Options::default() })
     }
 
     /// Quantises a model and commits to it, with progress on stderr.
@@ -80,7 +84,7 @@ impl Settings {
 
 /// Quantises a model and commits to it, with progress on stderr.
 pub fn commit(backend: &Chosen, model: &Model, options: &Options) -> Result<(Card, Columns, Secret)> {
-    eprintln!("quantising and calibrating {}", model.name);
+    eprintln!("quantising and calibrating {}", visible(&model.name));
     let (mut card, columns) = with_backend!(backend, backend => quantise_by(&multiply_on(backend), model, options))?;
     let bar = ProgressBar::new(0)
         .with_style(ProgressStyle::with_template("committing {bar:30} {pos}/{len} chunks, {eta} left")?);

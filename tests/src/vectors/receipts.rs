@@ -250,10 +250,11 @@ pub fn cards(folder: &Path) -> io::Result<()> {
     let honest = model(LEAST, 1, "least", 4, &[1, 3], 2).card;
     write(&folder.join("honest/model.card"), honest.to_bytes())?;
     case(folder, "honest", json!({ "card": file("model.card", &[]), "fields": check::fields(&honest) }), true)?;
-    let changed: [(&str, fn(&mut Card)); 8] = [
+    let changed: [(&str, fn(&mut Card)); 9] = [
         ("no-name", |card| card.name.clear()),
         ("a-name-of-128-bytes", |card| card.name = "n".repeat(128)),
         ("a-name-in-another-script", |card| card.name = "模型 ☃ Größe".into()),
+        ("a-name-from-right-to-left", |card| card.name = "דגם 2 نموذج".into()),
         ("no-commitments", |card| card.commitments.clear()),
         ("the-greatest-sizes", |card| {
             (card.layers, card.width, card.hidden, card.vocabulary, card.context) =
@@ -292,6 +293,9 @@ pub fn cards(folder: &Path) -> io::Result<()> {
         ("a-name-with-a-zero-width-space".into(), (12, 3, vec![0xe2, 0x80, 0x8b])),
         ("a-name-that-turns-right-to-left".into(), (12, 3, vec![0xe2, 0x80, 0xae])),
         ("a-name-with-a-byte-order-mark".into(), (12, 3, vec![0xef, 0xbb, 0xbf])),
+        ("a-name-that-begins-with-a-space".into(), (12, 1, b" ".to_vec())),
+        ("a-name-that-ends-with-a-space".into(), (16, 1, b" ".to_vec())),
+        ("a-name-with-two-spaces".into(), (13, 2, b"  ".to_vec())),
         ("tied-is-2".into(), (flags, 1, vec![2])),
         ("biases-is-255".into(), (flags + 1, 1, vec![255])),
         ("a-precision-of-101".into(), (precision, 1, vec![101])),
@@ -305,6 +309,53 @@ pub fn cards(folder: &Path) -> io::Result<()> {
         ("byte-after-the-end".into(), (bytes.len(), 0, vec![0])),
         ("a-commitment-after-the-last".into(), (bytes.len(), 0, vec![0; 192])),
     ];
+    // A character of every range, and of every way of being invisible.
+    for c in [
+        '\u{7f}',
+        '\u{a0}',
+        '\u{34f}',
+        '\u{605}',
+        '\u{61c}',
+        '\u{6dd}',
+        '\u{70f}',
+        '\u{891}',
+        '\u{8e2}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{1680}',
+        '\u{17b5}',
+        '\u{180e}',
+        '\u{2000}',
+        '\u{200d}',
+        '\u{2029}',
+        '\u{202f}',
+        '\u{2066}',
+        '\u{2800}',
+        '\u{3000}',
+        '\u{3164}',
+        '\u{e000}',
+        '\u{fdd0}',
+        '\u{fe0f}',
+        '\u{ffa0}',
+        '\u{fff9}',
+        '\u{fffe}',
+        '\u{110bd}',
+        '\u{110cd}',
+        '\u{13430}',
+        '\u{16fe4}',
+        '\u{1bca0}',
+        '\u{1d159}',
+        '\u{1d173}',
+        '\u{1ffff}',
+        '\u{2fffe}',
+        '\u{3ffff}',
+        '\u{e0041}',
+        '\u{e0100}',
+        '\u{10ffff}',
+    ] {
+        let bytes = c.to_string().into_bytes();
+        broken.push((format!("a-name-with-u-{:04x}", u32::from(c)), (12, bytes.len(), bytes)));
+    }
     let names = ["layers", "width", "kv-heads", "group", "pairs", "hidden", "vocabulary", "context"];
     let limits = [1 << 10, 1 << 17, 1 << 17, 1 << 17, 1 << 17, 1 << 17, 1 << 20, 1 << 16];
     for (at, (name, limit)) in names.into_iter().zip(limits).enumerate() {
@@ -420,6 +471,15 @@ pub fn programs(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The small programs, by name.
+pub fn built() -> impl Iterator<Item = (&'static str, Program)> {
+    PROGRAMS.into_iter().map(|(_, name, statements)| {
+        let mut builder = Builder::new(6);
+        statements(&mut builder);
+        (name, builder.finish().expect("a program"))
+    })
+}
+
 /// The values of a small program: the model's as they come, the others by their rules.
 fn values(program: &Program) -> Vec<Integers> {
     let mut cells: Vec<Integers> =
@@ -488,15 +548,6 @@ fn small(folder: &Path, name: &str, program: &Program) -> io::Result<()> {
     let views: Vec<_> = cells.iter().map(Integers::view).collect();
     let mut blinding = Blinding::seeded(name.as_bytes());
     let mut model = Commitments::default();
-/// The small programs, by name.
-pub fn built() -> impl Iterator<Item = (&'static str, Program)> {
-    PROGRAMS.into_iter().map(|(_, name, statements)| {
-        let mut builder = Builder::new(6);
-        statements(&mut builder);
-        (name, builder.finish().expect("a program"))
-    })
-}
-
     for parts in chunks(&plan, &views).iter().take(plan.model_chunks) {
         let chunk = commit_chunk(&backend, &bases, &generators, &pieces(parts), blinding.scalar());
         card.commitments.push(groups::write_gt(&chunk.commitment));
