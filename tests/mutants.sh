@@ -67,10 +67,10 @@ integers that wrap|programs|program/builder.rs|if bits < 250 { Ok(()) } else { E
 checks of programs|programs|program/builder.rs|        self.program.check()?;|
 coefficients of 128 bits|programs|program/check.rs|            return Err(Refusal::CouldWrap);|
 coefficients that the builder makes|programs|program/builder.rs|    if bits < i128::BITS - 1 { 1 << bits } else { i128::MAX }|    1i128.wrapping_shl(bits)
-axes of columns are distinct|programs|program/check.rs|        self.columns.iter().all(@Q column@Q axes(&column.axes))@            && |        
-axes of lookups are distinct|programs|program/check.rs|            && self.lookups.iter().all(@Q lookup@Q axes(&lookup.axes))@|
-axes of zeros are distinct|vectors|program/check.rs|            && self.zeros.iter().all(@Q zero@Q axes(&zero.axes))@|
-axes of products are distinct|programs|program/check.rs|                axes(&product.axes)@                    && product|                product
+axes of columns are distinct|programs|program/check.rs|        self.columns.iter().all(@Qcolumn@Q axes(&column.axes))@            && |        
+axes of lookups are distinct|programs|program/check.rs|            && self.lookups.iter().all(@Qlookup@Q axes(&lookup.axes))@|
+axes of zeros are distinct|vectors|program/check.rs|            && self.zeros.iter().all(@Qzero@Q axes(&zero.axes))@|
+axes of products are distinct|programs|program/check.rs|                axes(&product.axes) && product|                product
 axes of operands are distinct|programs|program/check.rs|axes(&operand.axes) && exists(&operand.sum, id)|exists(&operand.sum, id)
 products of earlier ones|programs|program/check.rs|Source::Product(id) => id < products,|Source::Product(id) => id < self.products.len() + 0 * products,
 lookups are rows|programs|program/check.rs|            && self.lookups_are_rows()@|
@@ -83,7 +83,7 @@ a witness once|programs|program/check.rs|one_to_one && once && is_own|one_to_one
 axes of a witness|programs|program/check.rs|let is_own = column.axes == axes && column.causal|let is_own = column.causal
 causality of a witness|vectors|program/check.rs|column.axes == axes && column.causal == causal && matches!|{ let _ = causal; column.axes == axes } && matches!
 axes of einsums|programs|program/check.rs|ProductKind::Einsum(right) => contracted(result, left, &right.axes),|ProductKind::Einsum(_) => true,
-results of operands|programs|program/check.rs|    result.iter().all(@Q axis@Q left.contains(axis) @Q@Q right.contains(axis)) && left|    left
+results of operands|programs|program/check.rs|    result.iter().all(@Qaxis@Q left.contains(axis) @Q@Q right.contains(axis)) && left|    left
 sums over both operands|programs|program/check.rs| && left.iter().chain(right).all(shared)|@    // @    && { let _ = shared; true }
 pairs of scores|programs|program/check.rs|self.pair(result).is_some_and(apart) && contracted|self.pair(result).is_some() && { let _ = apart; true } && contracted
 axes of rotary embeddings|programs|program/check.rs|result == left && ordered && two|result == left && { let _ = ordered; true } && two

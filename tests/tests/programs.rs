@@ -59,6 +59,7 @@ fn a_witness_that_is_not_read_one_to_one_is_refused() {
     assert_eq!(looked_up(|[t, ..]| vec![t], |_| All), BAD);
     assert_eq!(looked_up(|[t, ..]| vec![t], |[t, ..]| Before(t)), BAD);
     assert_eq!(looked_up(|[_, u, ..]| vec![u], |[_, u, ..]| At(u)), BAD);
+    assert_eq!(looked_up(|[t, _, s, _]| vec![t, s], |[t, ..]| At(t)), BAD);
     assert_eq!(finish(|b, [t, ..]| assert_eq!(witness(b, &[t], false), 0)), BAD);
 }
 
