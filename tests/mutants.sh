@@ -13,11 +13,10 @@ export CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_INCREMENTAL=true
 (cd "$root" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -cf -) | tar -C "$copy" -xf -
 
 # name | the suite that knows it, or one test of it | file under verifier/src | text, which occurs once | what stands in its
-# place. @ is a new line.
+# place. @ is a new line, @Q an upright bar.
 #
-# Not here, for without them nothing more is accepted: the gate of the lookup tree's root, `Q * 1/Q = 1`, because the columns are
-# committed before alpha and beta are drawn and no denominator is 0 then but by chance; and that z is none of 0..2N, in ledger.rs,
-# because `lagrange` refuses the same.
+# Not here, for without it nothing more is accepted: the gate of the lookup tree's root, `Q * 1/Q = 1`, because the columns are
+# committed before alpha and beta are drawn and no denominator is 0 then but by chance.
 mutants=$(cat <<'LIST'
 support claims|lies:entries_outside|drive.rs|    driver.supports(&point);|    let _ = &point;
 support of causal columns|lies:entries_outside|opening.rs|            if full && !column.causal {|            if full || column.causal {
@@ -65,8 +64,48 @@ token range|attacks:another_statement|statement.rs|            return Err(Refusa
 prompt length|vectors|statement.rs|            return Err(Refusal::BadPromptLength);|
 context|vectors|statement.rs|            return Err(Refusal::OverLimit);|
 integers that wrap|programs|program/builder.rs|if bits < 250 { Ok(()) } else { Err(Refusal::CouldWrap) }|{ let _ = bits; Ok(()) }
-witnesses are constrained|programs|program/builder.rs|        self.program.every_witness_is_constrained()?;|
-axes agree|programs|program/builder.rs|        self.program.axes_agree()?;|
+checks of programs|programs|program/builder.rs|        self.program.check()?;|
+coefficients of 128 bits|programs|program/check.rs|            return Err(Refusal::CouldWrap);|
+coefficients that the builder makes|programs|program/builder.rs|    if bits < i128::BITS - 1 { 1 << bits } else { i128::MAX }|    1i128.wrapping_shl(bits)
+axes of columns are distinct|programs|program/check.rs|        self.columns.iter().all(@Qcolumn@Q axes(&column.axes))@            && |        
+axes of lookups are distinct|programs|program/check.rs|            && self.lookups.iter().all(@Qlookup@Q axes(&lookup.axes))@|
+axes of zeros are distinct|vectors|program/check.rs|            && self.zeros.iter().all(@Qzero@Q axes(&zero.axes))@|
+axes of products are distinct|programs|program/check.rs|                axes(&product.axes) && product|                product
+axes of operands are distinct|programs|program/check.rs|axes(&operand.axes) && exists(&operand.sum, id)|exists(&operand.sum, id)
+products of earlier ones|programs|program/check.rs|Source::Product(id) => id < products,|Source::Product(id) => id < self.products.len() + 0 * products,
+lookups are rows|programs|program/check.rs|            && self.lookups_are_rows()@|
+lookups are rows, driven|programs|tlookup.rs|                        return Err(Refusal::BadCard);|
+witnesses are constrained|programs|program/check.rs|            && self.witnesses_are_constrained()@|
+a value constrains one witness|programs|program/check.rs|            if let Some(column) = subjects.max() {|            for column in subjects {
+coefficient of a witness|programs|program/check.rs|(term.coefficient.unsigned_abs() == 1 && one_to_one|(one_to_one
+a witness one to one|programs|program/check.rs|== 1 && one_to_one && once|== 1 && { let _ = one_to_one; true } && once
+a witness once|programs|program/check.rs|one_to_one && once && is_own|one_to_one && { let _ = once; true } && is_own
+axes of a witness|programs|program/check.rs|let is_own = column.axes == axes && column.causal|let is_own = column.causal
+causality of a witness|vectors|program/check.rs|column.axes == axes && column.causal == causal && matches!|{ let _ = causal; column.axes == axes } && matches!
+axes of einsums|programs|program/check.rs|ProductKind::Einsum(right) => contracted(result, left, &right.axes),|ProductKind::Einsum(_) => true,
+results of operands|programs|program/check.rs|    result.iter().all(@Qaxis@Q left.contains(axis) @Q@Q right.contains(axis)) && left|    left
+sums over both operands|programs|program/check.rs| && left.iter().chain(right).all(shared)|@    // @    && { let _ = shared; true }
+pairs of scores|programs|program/check.rs|self.pair(result).is_some_and(apart) && contracted|self.pair(result).is_some() && { let _ = apart; true } && contracted
+axes of rotary embeddings|programs|program/check.rs|result == left && ordered && two|result == left && { let _ = ordered; true } && two
+halves of rotary embeddings|programs|program/check.rs|ordered && two && *fraction|ordered && { let _ = two; true } && *fraction
+angles of rotary embeddings|programs|program/check.rs| && *fraction <= limits::ROTARY_FRACTION| && { let _ = fraction; true }
+axes agree|programs|program/check.rs|            && self.axes_agree();|;
+axes of an operand agree|programs|program/check.rs|        columns && lookups && statements && products && zeros|        columns && lookups && statements && { let _ = products; true } && zeros
+zeros within columns|vectors|program/check.rs| && products && zeros| && products && { let _ = zeros; true }
+products at points|programs|program/check.rs|term.index.iter().all(point) && self.follows|{ let _ = point; true } && self.follows
+lists below their axes|programs|program/check.rs|list.iter().all(@Q&end@Q end <= length(*i)) && axes.len() == 2|axes.len() == 2
+lists within their axes|vectors|program/check.rs|list.iter().all(@Q&at@Q at < length(axis)) && |
+below in no operand|programs|program/check.rs|let (Reading::Whole, [Index::At(t), Index::At(i)]) = (reading, &term.index[..]) else|let (_, [Index::At(t), Index::At(i)]) = (reading, &term.index[..]) else
+triangles|programs|program/check.rs|        triangle && term.index.len() == source.len()|        { let _ = triangle; term.index.len() == source.len() }
+points of equal lengths|weights|arith/mle.rs|if p.len() == q.len() { Ok(zip(p, q)) } else { Err(Refusal::BadCard) }|Ok(zip(p, q))
+points of the gates|ledger|ledger.rs|            return Err(Refusal::DegenerateChallenge);|
+a fold by zero|ledger|ledger.rs|let inverse = x.inverse().ok_or(Refusal::DegenerateChallenge)?;|let inverse = x.inverse().unwrap_or_default();
+points of polynomials|ledger|ledger.rs|.inverse().ok_or(Refusal::DegenerateChallenge)?;@            Ok(|.inverse().unwrap_or_default();@            Ok(
+work within limits|work|verify.rs|    limits.allow(&Work::of(&plan))?;|
+work of the specification|work|work.rs|work.units <= self.work.min(limits::WORK)|work.units <= self.work
+memory within limits|work|work.rs| && work.bytes <= self.memory|
+hidden characters in names|names|card.rs|        if name::fault(text).is_some() {|        if false {
+spaces in names|names|name.rs|    hidden.or(spaced.then_some(Fault::Space))|    { let _ = spaced; hidden }
 causal pair in a chunk|programs|plan.rs|pair(&column.axes) > 2 * chunk_log)|{ let _ = pair(&column.axes); false })
 program: remainder|attacks:a_wrong_value|program/builder.rs|        self.unsigned(&format!("{name}.remainder"), &axes, false, remainder, shift)|        let _ = remainder; Ok(())
 program: range of a result|lies:numbers_outside|program/builder.rs|        self.signed(&name, &axes, false, Sum::of(1, column, &axes), bits)|        let _ = (name, axes, bits); Ok(())
@@ -89,7 +128,7 @@ edit() {
 import os, sys
 path, old, new = (os.environ[key] for key in ("FILE", "OLD", "NEW"))
 text = open(path).read()
-old, new = old.replace("@", "\n"), new.replace("@", "\n")
+old, new = (text.replace("@Q", "|").replace("@", "\n") for text in (old, new))
 if text.count(old) != 1:
     sys.exit(f"mutants.sh: {path} has {text.count(old)} times: {old}")
 open(path, "w").write(text.replace(old, new))

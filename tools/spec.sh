@@ -22,6 +22,8 @@ if [ "${1:-}" = --fast ]; then
     exit
 fi
 
+say "figures of the soundness errors"
+run errors
 say "vectors by the reference"
 run vectors tests/vectors
 say "constants of the opening"

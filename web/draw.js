@@ -66,18 +66,22 @@ function steps({ steps: heard, times }) {
   return element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Steps of the check" }, table);
 }
 
-/** The parts of the calculation by their names in the plan. */
+const MOST_ROWS = 500; // of a table: a hostile card has parts by the thousand
+
+/** The parts of the calculation by their names in the plan, made when they are asked for. */
 function parts(plan) {
   const shape = (entry) => entry.axes.map(([name, length]) => `${name} ${thousands(length)}`).join(" × ") || "1";
   const list = (title, entries, what) => {
     const table = element("table", {}, element("caption", { class: "minor" }, title));
     table.append(element("thead", {}, element("tr", {}, ...["Name", what, "Shape"].map((name) => element("th", { scope: "col" }, name)))));
-    const rows = entries.map((entry) => element("tr", {}, element("th", { scope: "row", class: "mono" }, entry.name), element("td", {}, entry.origin ?? entry.kind ?? `${plan.tables[entry.table]?.kind} 2^${plan.tables[entry.table]?.bits}`), element("td", {}, shape(entry))));
+    const rows = entries.slice(0, MOST_ROWS).map((entry) => element("tr", {}, element("th", { scope: "row", class: "mono" }, entry.name), element("td", {}, entry.origin ?? entry.kind ?? `${plan.tables[entry.table]?.kind} 2^${plan.tables[entry.table]?.bits}`), element("td", {}, shape(entry))));
+    if (entries.length > MOST_ROWS) rows.push(element("tr", {}, element("td", { colspan: 3 }, `… and ${thousands(entries.length - MOST_ROWS)} more`)));
     table.append(element("tbody", {}, ...rows));
     return element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": title }, table);
   };
-  return element("details", {}, element("summary", {}, `All parts: ${count(plan.columns.length, "column")}, ${count(plan.products.length, "product")}, ${count(plan.lookups.length, "look-up")}`),
-    list("Columns: what is sealed", plan.columns, "From"), list("Products: what is multiplied", plan.products, "Kind"), list("Look-ups", plan.lookups, "Table"));
+  const details = element("details", {}, element("summary", {}, `All parts: ${count(plan.columns.length, "column")}, ${count(plan.products.length, "product")}, ${count(plan.lookups.length, "look-up")}`));
+  details.addEventListener("toggle", () => details.append(list("Columns: what is sealed", plan.columns, "From"), list("Products: what is multiplied", plan.products, "Kind"), list("Look-ups", plan.lookups, "Table")), { once: true });
+  return details;
 }
 
 /** The whole drawing: of a plan, and of what `verifyTimed` said. */

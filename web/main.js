@@ -1,13 +1,19 @@
 // Decides what the page does: takes files, has them verified in a worker, shows what came out. Text from files is only
-// ever set as text.
+// ever set as text. This thread holds no file: it looks at their first bytes, and hands them on.
 import { STEPS, draw, node, thousands } from "./draw.js";
 
 const $ = (id) => document.getElementById(id);
 const MAX_BYTES = 64 * 2 ** 20; // as in the verifier
 const KINDS = { "ZKLLMCRD": "card", "ZKLLMRCP": "receipt", "zkllm to": "vocabulary" };
 // Where things stand in a receipt: magic 8, version 2, fingerprint 32, number of tokens 4, length of the prompt 4, tokens.
+const FINGERPRINT = 10;
 const COUNT = 42;
 const TOKENS = 50;
+// In a card: magic 8, version 2, architecture 1, length of the name 1, name, sizes 32, flags 2, base and epsilon 16, precision 31, digest
+// of the tokenizer 32.
+const NAME = 11;
+const DIGEST = NAME + 1 + 32 + 2 + 16 + 31;
+const MOST_NUMBERS = 2000; // token numbers of a part that are shown
 
 const files = { card: null, receipt: null, vocabulary: null };
 let list = { samples: [], cards: [] };
@@ -74,9 +80,10 @@ async function run({ card, receipt, vocabulary, change }) {
     if (data.kind === "progress") { showProgress(state, data); tell(); }
     if (data.kind === "outcome") showOutcome(state, data.outcome);
     if (data.kind === "contents") showContents(state, data);
-    if (data.kind === "text") showText(state, data.decoded);
+    if (data.kind === "text") showText(state, data);
     if (data.kind === "plan") { showDrawing(state, data.plan); finish(state); }
     if (data.kind === "failed") { showFailure(data.message); finish(state); }
+    if (data.kind === "unreadable") { problem(`A file could not be read (${data.message}). If it was changed since it was chosen, please choose it again.`); finish(state); }
   };
   worker.onerror = (event) => { event.preventDefault(); if (running === state) { showFailure(event.message || "the worker could not be started"); finish(state); } };
   try {
@@ -95,6 +102,9 @@ function finish(state) {
 }
 
 // ---- what came out
+
+/** Of a long text not all is shown: the page would stand still. */
+const more = (left) => (left > 0 ? ` … and ${thousands(left)} more` : "");
 
 function showProgress(state, { step, read, total }) {
   const names = Object.keys(STEPS).filter((name) => name !== "setup");
@@ -143,11 +153,12 @@ function showContents(state, { card, receipt }) {
     $("answer-text").classList.toggle("claimed", !proved);
     $("ending").textContent = "";
     $("answer").hidden = false;
-    const ids = receipt.tokens;
-    for (const [id, part] of [["prompt-text", ids.slice(0, receipt.promptLength)], ["answer-text", ids.slice(receipt.promptLength)]]) {
-      $(id).replaceChildren(element("span", { class: "mono" }, part.length ? `tokens ${part.join(", ")}` : "(none)"));
+    const [prompt, answer] = [receipt.tokens.slice(0, receipt.promptLength), receipt.tokens.slice(receipt.promptLength)];
+    const list = (part) => `${part.slice(0, MOST_NUMBERS).join(", ")}${more(part.length - MOST_NUMBERS)}`;
+    for (const [id, part] of [["prompt-text", prompt], ["answer-text", answer]]) {
+      $(id).replaceChildren(element("span", { class: "mono" }, part.length ? `tokens ${list(part)}` : "(none)"));
     }
-    $("token-numbers").textContent = `prompt: ${ids.slice(0, receipt.promptLength).join(" ")} – answer: ${ids.slice(receipt.promptLength).join(" ")}`;
+    $("token-numbers").textContent = `prompt: ${list(prompt)} – answer: ${list(answer)}`;
     $("binding").replaceChildren("The proof is about token numbers. ", ...(card.verdict === "read"
       ? ["The card names the vocabulary that turns them into text by its SHA3-256 digest, ", element("code", {}, card.tokenizer), ". This page has no vocabulary with that digest, so it shows numbers; give one here to see text."]
       : []));
@@ -164,33 +175,20 @@ function showContents(state, { card, receipt }) {
   }
 }
 
-/** Token texts as text: bytes of several tokens may make one character; control tokens are named, invisible characters shown. */
-function showText(state, decoded) {
-  if (decoded.verdict !== "read") {
-    $("binding").append(` The vocabulary given was not used: ${decoded.words}`);
+/** Token texts, as the worker made text of them: control tokens are named, invisible characters shown. */
+function showText(state, { refused, digest, prompt, answer, mark: last }) {
+  if (refused) {
+    $("binding").append(` The vocabulary given was not used: ${refused}`);
     return;
   }
-  const { promptLength } = state.receipt;
-  const visible = (text) => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => (c === "\n" || c === "\t" ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
-  const show = (tokens) => {
-    const parts = [];
-    let bytes = [];
-    const flush = () => {
-      if (bytes.length) parts.push(element("bdi", {}, visible(new TextDecoder().decode(new Uint8Array(bytes)))));
-      bytes = [];
-    };
-    for (const token of tokens) {
-      if (token.control) { flush(); parts.push(element("span", { class: "control" }, visible(token.name))); } else { bytes.push(...token.bytes); }
-    }
-    flush();
-    return parts;
-  };
-  $("prompt-text").replaceChildren(...show(decoded.tokens.slice(0, promptLength)));
-  $("answer-text").replaceChildren(...show(decoded.tokens.slice(promptLength)));
-  const last = decoded.tokens.at(-1);
-  const ending = last?.control ? `The answer ends with the model's own mark ${visible(last.name)}.` : "The answer ends without a mark of the model: that it stops there was the prover's choice.";
+  const show = ({ pieces, left }) => [
+    ...pieces.map(({ text, control }) => (control ? element("span", { class: "control" }, text) : element("bdi", {}, text))),
+    ...(left ? [element("span", { class: "minor" }, more(left))] : [])];
+  $("prompt-text").replaceChildren(...show(prompt));
+  $("answer-text").replaceChildren(...show(answer));
+  const ending = last ? `The answer ends with the model's own mark ${last}.` : "The answer ends without a mark of the model: that it stops there was the prover's choice.";
   $("ending").textContent = `${state.outcome.verdict === "proved" ? ending : ""} Marks, which stand for no text, are in grey boxes.`;
-  $("binding").replaceChildren("The proof is about token numbers, and the card names the one vocabulary that turns them into text by its SHA3-256 digest. The vocabulary used here has that digest, computed just now on this device: ", element("code", {}, decoded.digest), ".");
+  $("binding").replaceChildren("The proof is about token numbers, and the card names the one vocabulary that turns them into text by its SHA3-256 digest. The vocabulary used here has that digest, computed just now on this device: ", element("code", {}, digest), ".");
 }
 
 function showDrawing(state, plan) {
@@ -201,24 +199,24 @@ function showDrawing(state, plan) {
 
 // ---- files
 
-function sort(bytes) {
-  return KINDS[new TextDecoder("latin1").decode(bytes.slice(0, 8))] ?? null;
-}
+/** Some bytes of a file. */
+const part = async (file, begin, end) => new Uint8Array(await file.slice(begin, end).arrayBuffer());
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const sort = async (file) => KINDS[new TextDecoder("latin1").decode(await part(file, 0, 8))] ?? null;
 
-/** Reads a file, or says why not; size is looked at first. */
-async function read(file) {
+/** Says why a file is not looked at. */
+function weigh(file) {
   if (file.size > MAX_BYTES) throw new Error(`“${file.name}” has ${thousands(file.size)} bytes. No card or receipt is larger than ${thousands(MAX_BYTES)}; it was not read.`);
   if (file.size === 0) throw new Error(`“${file.name}” is empty.`);
-  return new Uint8Array(await file.arrayBuffer());
 }
 
-function put(kind, bytes, name) {
-  files[kind] = bytes;
+function put(kind, file, name) {
+  files[kind] = file;
   if (kind === "vocabulary") return;
   genuine = null;
   $("restore").disabled = true;
   $("tamper-note").textContent = "";
-  $(`${kind}-state`).textContent = `${name}, ${thousands(bytes.length)} bytes`;
+  $(`${kind}-state`).textContent = `${name}, ${thousands(file.size)} bytes`;
   $(`${kind}-zone`).classList.add("given");
   if (!running) $("verify").disabled = !(files.card && files.receipt);
 }
@@ -227,9 +225,12 @@ function put(kind, bytes, name) {
 async function take(chosen, wanted) {
   problem();
   try {
-    const found = [];
-    for (const file of chosen) found.push({ name: file.name, bytes: await read(file) });
-    const sorted = found.map((file) => ({ ...file, kind: wanted ?? sort(file.bytes) }));
+    const sorted = [];
+    for (const file of chosen) {
+      weigh(file);
+      sorted.push({ file, name: file.name, real: await sort(file) });
+    }
+    for (const file of sorted) file.kind = wanted ?? file.real;
     if (!wanted && sorted.length === 1 && !sorted[0].kind) sorted[0].kind = files.card ? "receipt" : "card"; // the verifier says what is wrong with it
     for (const kind of ["card", "receipt", "vocabulary"]) {
       const same = sorted.filter((file) => file.kind === kind);
@@ -237,10 +238,9 @@ async function take(chosen, wanted) {
     }
     const unknown = sorted.find((file) => !file.kind);
     if (unknown) throw new Error(`“${unknown.name}” is neither a card nor a receipt.`);
-    for (const file of sorted) {
+    for (const { file, name, kind, real } of sorted) {
       // A card given as receipt, or the other way round, is meant well.
-      const real = sort(file.bytes);
-      put(file.kind !== "vocabulary" && real && real !== "vocabulary" ? real : file.kind, file.bytes, file.name);
+      put(kind !== "vocabulary" && real && real !== "vocabulary" ? real : kind, file, name);
     }
     await complete();
     if (files.card && files.receipt) verifyFiles();
@@ -250,19 +250,31 @@ async function take(chosen, wanted) {
   }
 }
 
+/** All of a stream, unless it is longer than any file may be. */
+async function all(stream, name) {
+  const [parts, reader] = [[], stream.getReader()];
+  for (let size = 0; ;) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(parts);
+    size += value.length;
+    if (size > MAX_BYTES) {
+      await reader.cancel();
+      throw new Error(`${name} is too large.`);
+    }
+    parts.push(value);
+  }
+}
+
 async function fetched(name) {
   const answer = await fetch(name);
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
-  const bytes = new Uint8Array(await answer.arrayBuffer());
-  if (bytes.length > MAX_BYTES) throw new Error(`${name} is too large.`);
-  return bytes;
+  return all(answer.body, name);
 }
-const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** A receipt names its card: where the page has that card, and none was given, it takes it. */
 async function complete() {
-  if (files.card || !files.receipt || files.receipt.length < COUNT) return;
-  const fingerprint = hex(files.receipt.slice(10, COUNT));
+  if (files.card || !files.receipt || files.receipt.size < COUNT) return;
+  const fingerprint = hex(await part(files.receipt, FINGERPRINT, COUNT));
   const known = list.cards.find((card) => card.fingerprint === fingerprint);
   if (known) {
     put("card", await fetched(`samples/${known.card}`), `${known.name} (comes with this page)`);
@@ -273,13 +285,13 @@ async function complete() {
 /** The vocabulary that the page has for a card, unpacked; the worker checks its digest. */
 async function vocabularyOf(card) {
   if (files.vocabulary) return files.vocabulary;
-  const text = hex(card);
-  const known = list.vocabularies?.find((entry) => text.includes(entry.digest));
+  const [name = 0] = await part(card, NAME, NAME + 1);
+  const digest = hex(await part(card, DIGEST + name, DIGEST + name + 32));
+  const known = list.vocabularies?.find((entry) => entry.digest === digest);
   if (!known) return null;
   try {
     const packed = await fetched(`samples/${known.file}`);
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+    return await all(packed.stream().pipeThrough(new DecompressionStream("gzip")), known.file);
   } catch {
     return null;
   }
@@ -297,7 +309,7 @@ async function tamper(change) {
   stop();
   $("outcome").replaceChildren();
   genuine ??= { card: files.card, receipt: files.receipt };
-  const copy = { card: genuine.card.slice(), receipt: genuine.receipt.slice() };
+  const copy = { ...genuine };
   try {
     const note = await change(copy);
     $("tamper-note").textContent = note;
@@ -308,33 +320,40 @@ async function tamper(change) {
   }
 }
 
+/** A receipt with other bytes from `at` on; nothing of it is copied. */
+const patched = (receipt, at, bytes) => new Blob([receipt.slice(0, at), bytes, receipt.slice(at + bytes.length)]);
+async function numberAt(receipt, at) {
+  const bytes = await part(receipt, at, at + 4);
+  if (bytes.length < 4) throw new Error("This receipt is too short to be changed here.");
+  return new DataView(bytes.buffer).getUint32(0, true);
+}
+
 /** The first token of the answer: the one that shows most. */
-function flipToken({ receipt }) {
-  const view = new DataView(receipt.buffer, receipt.byteOffset);
-  const at = TOKENS + 4 * view.getUint32(COUNT + 4, true);
-  if (at + 4 > TOKENS + 4 * view.getUint32(COUNT, true)) throw new Error("This receipt has no answer to change.");
-  const token = view.getUint32(at, true);
-  view.setUint32(at, token ^ 1, true);
+async function flipToken(copy) {
+  const at = TOKENS + 4 * await numberAt(copy.receipt, COUNT + 4);
+  if (at + 4 > TOKENS + 4 * await numberAt(copy.receipt, COUNT)) throw new Error("This receipt has no answer to change.");
+  const token = await numberAt(copy.receipt, at);
+  const other = new DataView(new ArrayBuffer(4));
+  other.setUint32(0, token ^ 1, true);
+  copy.receipt = patched(copy.receipt, at, new Uint8Array(other.buffer));
   return `Changed: the first word piece of the answer, number ${token} of the vocabulary, is now number ${token ^ 1}.`;
 }
 
-function flipByte({ receipt }) {
-  const proof = TOKENS + 4 * new DataView(receipt.buffer, receipt.byteOffset).getUint32(COUNT, true);
-  const at = Math.floor((proof + receipt.length) / 2);
-  if (!(at < receipt.length)) throw new Error("This receipt has no proof to change.");
-  receipt[at] ^= 1;
-  return `Changed: one bit of byte ${thousands(at)} of ${thousands(receipt.length)}, in the middle of the proof.`;
+async function flipByte(copy) {
+  const { size } = copy.receipt;
+  const at = Math.floor((TOKENS + 4 * await numberAt(copy.receipt, COUNT) + size) / 2);
+  if (!(at < size)) throw new Error("This receipt has no proof to change.");
+  const [byte] = await part(copy.receipt, at, at + 1);
+  copy.receipt = patched(copy.receipt, at, Uint8Array.of(byte ^ 1));
+  return `Changed: one bit of byte ${thousands(at)} of ${thousands(size)}, in the middle of the proof.`;
 }
 
 async function swapCard(copy) {
-  for (const other of list.cards) {
-    const card = await fetched(`samples/${other.card}`);
-    if (hex(card) !== hex(genuine.card)) {
-      copy.card = card;
-      return `Changed: the card is now that of “${other.name}”.`;
-    }
-  }
-  throw new Error("The page has no other card.");
+  const fingerprint = hex(await part(copy.receipt, FINGERPRINT, COUNT));
+  const other = list.cards.find((card) => card.fingerprint !== fingerprint);
+  if (!other) throw new Error("The page has no other card.");
+  copy.card = await fetched(`samples/${other.card}`);
+  return `Changed: the card is now that of “${other.name}”.`;
 }
 
 // ---- wiring
@@ -411,7 +430,7 @@ async function fromAddress() {
 }
 
 try {
-  list = JSON.parse(new TextDecoder().decode(await fetched("samples/list.json")));
+  list = JSON.parse(await (await fetched("samples/list.json")).text());
 } catch {
   problem("The examples could not be loaded; your own files can be verified all the same.");
 }

@@ -4,20 +4,17 @@ use crate::causal;
 use crate::infer::{direct, held};
 use ark_bls12_381::{Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::{AdditiveGroup, UniformRand};
+use ark_ff::UniformRand;
 use std::collections::BTreeSet;
 use std::iter::successors;
 use std::time::{Duration, Instant};
 use zkllm_kernels::cpu::pairing::miller_loops;
 use zkllm_kernels::leaves::tree_bytes;
 use zkllm_kernels::{Backend, Integers, Ints};
-use zkllm_verifier::channel::Sumcheck;
-use zkllm_verifier::dory;
+use zkllm_verifier::Work;
 use zkllm_verifier::einsum::{operands, shared_axes};
-use zkllm_verifier::ledger::WIDTH;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Operand, Origin, Product, ProductId, ProductKind, Program, Source, Sum};
-use zkllm_verifier::sumcheck::at_once;
 
 /// Counts of the dominating operations of a proof.
 #[derive(Clone, Copy, Debug, Default)]
@@ -156,7 +153,7 @@ impl Cost {
         cost.products += 12 * cost.leaves;
         let side = 1u64 << plan.chunk_log;
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
-        cost.proof_bytes = proof_bytes(plan);
+        cost.proof_bytes = Work::of(plan).proof_bytes;
         cost.memory_bytes += 3 * 8 * largest + (1 << 28);
         cost.tree_bytes = tree_bytes(rows);
         cost.on_gpu.leaves = rows;
@@ -209,37 +206,6 @@ fn right(product: &Product) -> Option<&Operand> {
         ProductKind::Einsum(right) | ProductKind::Scores(right) => Some(right),
         ProductKind::Rotary(_) => None,
     }
-}
-
-/// The bytes of a plan's proof, counted as the driver goes. The values of nested products share entries.
-fn proof_bytes(plan: &Plan) -> u64 {
-    let program = &plan.program;
-    // Of every level an entry for each message, and one for its end.
-    let messages = |level: usize| {
-        let of = Sumcheck::Tree { level, point: &[], lambda: Fr::ZERO };
-        let bind = |left: &usize| left.checked_sub(at_once(of, *left));
-        successors(Some(level), bind).take_while(|left| *left > 0).count() as u64
-    };
-    let mut entries = 1 + (0..plan.leaf_bits).map(|level| messages(level) + 1).sum::<u64>();
-    let mut gates = 1 + 2 * plan.leaf_bits as u64;
-    let slots = |count: usize| count.div_ceil(WIDTH) as u64;
-    for wave in waves(program) {
-        let products: Vec<_> = wave.iter().map(|&id| &program.products[id]).collect();
-        let bits = |product: &&Product| -> usize { program.bits(&shared_axes(product)) };
-        let rounds: Vec<usize> = products.iter().map(bits).collect();
-        for round in 0..rounds.iter().copied().max().unwrap_or(0) {
-            entries += slots(2 * rounds.iter().filter(|&&rounds| rounds > round).count());
-        }
-        entries += slots(products.iter().map(|product| operands(product)).sum());
-        gates += products.iter().filter(|product| !matches!(product.kind, ProductKind::Rotary(_))).count() as u64;
-    }
-    entries += slots(program.products.len()) + program.zeros.len() as u64;
-    entries += 2 * plan.chunk_log as u64 + slots(plan.chunks()) + 1 + slots(gates as usize + 3);
-    let folds = u64::from(64 - (entries - 1).leading_zeros());
-    plan.witness_chunks as u64 * 192
-        + 48 * (entries + 2 * folds + 2)
-        + 32 * 12
-        + dory::proof_length(plan.chunk_log) as u64
 }
 
 /// Measures the unit costs on this machine with `backend`, in about a second.

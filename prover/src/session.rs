@@ -14,7 +14,7 @@ use zkllm_verifier::groups;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Program};
 use zkllm_verifier::statement::Statement;
-use zkllm_verifier::{Refusal, verify};
+use zkllm_verifier::{Limits, Refusal, Work, verify};
 
 /// Why there is no card or receipt.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +38,11 @@ pub enum SessionError {
     Random(#[from] getrandom::Error),
 }
 
-/// The plan of a statement.
+/// The plan of a statement, one that a verifier takes the time for.
 pub fn plan(card: &Card, statement: &Statement) -> Result<Plan, Refusal> {
-    Plan::new(Program::new(card, statement)?, card.chunk_log as usize)
+    let plan = Plan::new(Program::new(card, statement)?, card.chunk_log as usize)?;
+    Limits::default().allow(&Work::of(&plan))?;
+    Ok(plan)
 }
 
 /// Values that are hashed at once, by one core.

@@ -42,6 +42,9 @@ class Product:
     left: "Operand"
     right: "Operand"                    # None for Rotary
 
+    def operands(self):
+        return [operand for operand in (self.left, self.right) if operand is not None]
+
 
 @dataclass(eq=False)
 class Rotary:
@@ -247,59 +250,109 @@ class Program:
             axis = Axis("row", 1 << t.bits)
             name = f"multiplicity{len(self.multiplicity)}"
             self.multiplicity.append(self._column(name, [axis], False, "multiplicity"))
+        self.check()
+
+    def check(self):
+        """What the claims rely on. Spec: program.finish"""
+        self._check_numbers()
+        self._check_order()
+        self._check_rows()
         self._check_constrained()
+        self._check_products()
         self._check_axes()
+
+    def _statements(self):
+        """(sum, axes, causal pair) of all lookups and zeros."""
+        readers = [(value, x.axes, x.axes[-2:] if x.causal else []) for x in self.lookups for value in x.values]
+        return readers + [(z.sum, z.axes, []) for z in self.zeros]
+
+    def _check_numbers(self):
+        """Spec: program.wrap"""
+        sums = [total for total, _, _ in self._statements()] + [o.sum for p in self.products for o in p.operands()]
+        numbers = [total.constant for total in sums] + [term.coefficient for total in sums for term in total.terms]
+        require(all(abs(number) < 1 << 120 for number in numbers), "could-wrap")
+
+    def _check_order(self):
+        """Axes are distinct, products read earlier ones. Spec: program.axes"""
+        for thing in self.columns + self.products + self.lookups + self.zeros:
+            require(_distinct(thing.axes), "bad-card")
+        for product in self.products:
+            for operand in product.operands():
+                require(_distinct(operand.axes), "bad-card")
+                read = [term.source.number for term in operand.sum.terms if isinstance(term.source, Product)]
+                require(all(number < product.number for number in read), "bad-card")
+
+    def _check_rows(self):
+        """Spec: program.rows"""
+        for lookup in self.lookups:
+            require(0 <= lookup.table < len(self.tables), "bad-card")
+            require(len(lookup.values) == self.tables[lookup.table].ENTRIES, "bad-card")
 
     def _check_constrained(self):
         """Spec: program.constrained"""
         seen = set()
-        readers = [(v, x.axes, x.causal) for x in self.lookups for v in x.values]
-        readers += [(z.sum, z.axes, False) for z in self.zeros]
-        for total, axes, causal in readers:
-            for t in total.terms:
-                c = t.source
-                if isinstance(c, Column) and c.axes == axes and c.causal == causal and t.indices == tuple(map(At, axes)):
-                    seen.add(c.number)
+        for total, axes, pair in self._statements():
+            sources = [term.source for term in total.terms]
+            subjects = [t.source.number for t in total.terms
+                        if isinstance(t.source, Column) and t.source.origin == "witness" and abs(t.coefficient) == 1
+                        and t.source.axes == axes and t.source.causal == bool(pair) and t.indices == tuple(map(At, axes))
+                        and sources.count(t.source) == 1]
+            seen.update(sorted(subjects)[-1:])
         require(all(c.number in seen for c in self.columns if c.origin == "witness"), "bad-card")
+
+    def _check_products(self):
+        """Spec: program.products"""
+        for product in self.products:
+            left, axes, kind = product.left.axes, product.axes, product.kind
+            if isinstance(kind, Rotary):
+                require(axes == left and axes[-2:] == [kind.half, kind.pair] and kind.t in axes[:-2], "bad-card")
+                require(kind.half.length == 2 and kind.fraction <= 30, "bad-card")
+                continue
+            right = product.right.axes
+            require(all(a in left or a in right for a in axes), "bad-card")
+            require(all(a in axes or (a in left and a in right) for a in left + right), "bad-card")
+            if kind == "scores":
+                _check_pair(axes)
+                t, u = axes[-2:]
+                require(t in left and t not in right and u in right and u not in left, "bad-card")
 
     def _check_axes(self):
         """Spec: program.axes"""
-        for lookup in self.lookups:
-            for value in lookup.values:
-                _check_terms(value, lookup.axes, lookup.axes[-2:] if lookup.causal else [])
-        for zero in self.zeros:
-            _check_terms(zero.sum, zero.axes, [])
+        for total, axes, pair in self._statements():
+            _check_terms(total, axes, pair)
         for product in self.products:
-            operands = [o for o in (product.left, product.right) if o is not None]
-            for operand in operands:
-                _check_terms(operand.sum, operand.axes, [])
-            require(all(any(a in o.axes for o in operands) for a in product.axes), "bad-card")
-            if isinstance(product.kind, Rotary):
-                require(product.axes == product.left.axes, "bad-card")
-            if product.kind == "scores":
-                _check_pair(product.axes)
-                t, u = product.axes[-2:]
-                require(t in product.left.axes and u in product.right.axes, "bad-card")
+            for operand in product.operands():
+                keys = product.axes[-1] if product.kind == "scores" and operand is product.right else None
+                _check_terms(operand.sum, operand.axes, [], keys, public=False)
         for causal in [x for x in self.columns + self.lookups if x.causal]:
             _check_pair(causal.axes)
+        widest = max((bits(c.axes) for c in self.columns), default=0)
+        require(all(bits(zero.axes) <= widest for zero in self.zeros), "bad-card")
+
+
+def _distinct(axes):
+    return len(set(axes)) == len(axes)
 
 
 def _check_pair(axes):
     require(len(axes) >= 2 and axes[-2].length == axes[-1].length, "bad-card")
 
 
-def _check_terms(total, axes, pair):
+def _check_terms(total, axes, pair, keys=None, public=True):
     """The terms of a sum that a reader of these axes reads. Spec: program.axes"""
     for term in total.terms:
         named = [index.axis for index in term.indices if not isinstance(index, All)]
-        require(all(a in axes for a in named) and len(set(named)) == len(named), "bad-card")
+        require(all(a in axes for a in named) and _distinct(named), "bad-card")
         if isinstance(term.source, Below):
             require(len(term.indices) == 2 and all(isinstance(index, At) for index in term.indices), "bad-card")
-            require(len(axes) == 2 and not pair, "bad-card")
+            require(len(axes) == 2 and not pair and public, "bad-card")
             entries = term.source.list.entries
             require(len(entries) == named[0].length and all(0 <= n <= named[1].length for n in entries), "bad-card")
             continue
         require(len(term.indices) == len(term.source.axes), "bad-card")
+        if isinstance(term.source, Product):
+            vector = pair[0] if pair and pair[1] not in named else keys
+            require(all(isinstance(index, At) and index.axis is not vector for index in term.indices), "bad-card")
         if pair and pair[1] in named:
             causal = term.source.causal if isinstance(term.source, Column) else term.source.kind == "scores"
             require(causal and term.indices[-2:] == (At(pair[0]), At(pair[1])), "bad-card")

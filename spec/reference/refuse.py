@@ -5,7 +5,7 @@ MALFORMED, UNSUPPORTED, FALSE = "malformed", "unsupported", "false"
 # Spec: verify.codes
 BLAME = {
     "truncated": MALFORMED, "trailing-bytes": MALFORMED, "wrong-magic": MALFORMED,
-    "unknown-version": UNSUPPORTED, "unknown-architecture": UNSUPPORTED, "over-limit": UNSUPPORTED,
+    "unknown-version": UNSUPPORTED, "unknown-architecture": UNSUPPORTED, "over-limit": UNSUPPORTED, "over-work": UNSUPPORTED,
     "bad-card": MALFORMED, "could-wrap": MALFORMED,
     "token-out-of-range": MALFORMED, "bad-prompt-length": MALFORMED,
     "other-card": FALSE,

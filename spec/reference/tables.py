@@ -12,6 +12,7 @@ def mul(a, b):
 
 @dataclass(frozen=True)
 class Range:
+    ENTRIES = 1                         # of a row
     bits: int
 
     def representable(self):
@@ -23,6 +24,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Exp:
+    ENTRIES = 3
     bits: int
     fraction: int
     precision: int
@@ -39,6 +41,7 @@ class Exp:
 
 @dataclass(frozen=True)
 class Silu:
+    ENTRIES = 2
     bits: int
     fraction: int
     out: int

@@ -167,9 +167,10 @@ def read_program(value):
         return {"at": At, "before": Before}[kind](axes[rest[0]])
 
     def source(kind, number):
-        if kind == "below":
-            return Below(lists[number])
-        return (program.columns if kind == "column" else program.products)[number]
+        made = {"below": lists, "column": program.columns, "product": program.products}[kind]
+        if number >= len(made):
+            raise Refused("bad-card")
+        return Below(made[number]) if kind == "below" else made[number]
 
     def total(v):
         return Sum(v["constant"], [Term(t["coefficient"], source(*t["source"]), tuple(index(*i) for i in t["index"]))
@@ -200,9 +201,13 @@ def read_program(value):
     return program
 
 
+def json_program(case):
+    return read_program(json.loads((case.folder / case["program"]).read_text(encoding="utf-8")))
+
+
 def programs(case):
     card, receipt = Card(case.bytes("card")), Receipt(case.bytes("receipt"))
-    program = read_program(json.loads((case.folder / case["program"]).read_text(encoding="utf-8")))
+    program = json_program(case)
     run_proof(card, receipt, program, Plan(program, card.chunk_log))
 
 
@@ -211,7 +216,7 @@ def receipts(case):
 
 
 RUN = {"transcript": transcript, "hash-to-curve": hash_to_curve, "tables": of_tables, "card": of_cards,
-       "ledger": of_ledgers, "dory": openings, "sumcheck": programs, "tlookup": programs, "receipt": receipts}
+       "program": lambda case: json_program(case).check(), "ledger": of_ledgers, "dory": openings, "sumcheck": programs, "tlookup": programs, "receipt": receipts}
 SLOW = ["dory", "sumcheck", "tlookup", "receipt"]
 
 

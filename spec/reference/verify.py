@@ -18,6 +18,7 @@ from receipt import Receipt
 from refuse import UNUSABLE, Refused, require
 from tlookup import tlookup
 from transcript import Proof, Transcript
+from work import Work
 
 LARGEST_FILE = 64 << 20
 
@@ -29,6 +30,7 @@ def verify(card_bytes, receipt_bytes):
     receipt.check(card)
     program = llama.build(card, receipt.tokens, receipt.prompt)
     plan = Plan(program, card.chunk_log)
+    Work(program, plan).check()
     run_proof(card, receipt, program, plan)
     return card, receipt
 

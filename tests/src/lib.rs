@@ -2,6 +2,7 @@
 
 pub mod channels;
 pub mod forge;
+pub mod hostile;
 pub mod vectors;
 
 use std::ops::ControlFlow;

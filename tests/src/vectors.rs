@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod check;
+pub mod guards;
 pub mod inference;
 pub mod mutations;
 pub mod programs;
@@ -13,8 +14,8 @@ use std::path::Path;
 use std::{fs, io};
 
 /// The subjects whose cases are one `case.json` each.
-pub const SUBJECTS: [&str; 9] =
-    ["transcript", "hash-to-curve", "tables", "card", "ledger", "dory", "sumcheck", "tlookup", "receipt"];
+pub const SUBJECTS: [&str; 10] =
+    ["transcript", "hash-to-curve", "tables", "card", "program", "ledger", "dory", "sumcheck", "tlookup", "receipt"];
 
 /// Writes every vector into `folder`.
 pub fn generate(folder: &Path) -> io::Result<()> {
@@ -24,6 +25,7 @@ pub fn generate(folder: &Path) -> io::Result<()> {
     small::tables(&folder.join("tables"))?;
     arguments::ledgers(&folder.join("ledger"))?;
     arguments::openings(&folder.join("dory"))?;
+    guards::programs(&folder.join("program"))?;
     receipts::programs(folder)?;
     receipts::cards(&folder.join("card"))?;
     receipts::receipts(&folder.join("receipt"))

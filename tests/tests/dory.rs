@@ -673,6 +673,12 @@ fn the_shipped_constants_are_those_of_the_strings() {
     assert_eq!(Setup::read(&constants, 9).err(), Some(Refusal::Truncated));
 }
 
+#[test]
+#[ignore = "hashes 2^17 points and pairs them at every level: minutes"]
+fn all_levels_of_the_shipped_constants_are_those_of_the_strings() {
+    assert_eq!(constants_bytes(MAX_LOG)[..], include_bytes!("../../verifier/src/constants.bin")[..]);
+}
+
 /// `cargo test --release -p zkllm-tests --test dory -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]

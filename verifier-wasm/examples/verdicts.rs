@@ -8,7 +8,7 @@ fn main() -> std::io::Result<()> {
     for pair in paths.chunks_exact(2) {
         let (card, receipt) = (std::fs::read(&pair[0])?, std::fs::read(&pair[1])?);
         let start = Instant::now();
-        let outcome = zkllm_verifier_wasm::outcome::verify(&card, &receipt, &mut |_, _, _| ());
+        let outcome = zkllm_verifier_wasm::outcome::verify(&card, &receipt, &Default::default(), &mut |_, _, _| ());
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         println!("{}", serde_json::json!({ "outcome": outcome, "milliseconds": milliseconds }));
     }

@@ -1,4 +1,4 @@
-import type { OnMessage, Outcome, StepName } from "./zkllm_verifier.js";
+import type { OnMessage, Outcome, StepName, WorkLimits } from "./zkllm_verifier.js";
 
 export interface Times {
   /** The whole verification. */
@@ -8,4 +8,4 @@ export interface Times {
 }
 
 /** `verify`, and how long it took. */
-export function verifyTimed(card: Uint8Array, receipt: Uint8Array, onMessage?: OnMessage): Outcome & Times;
+export function verifyTimed(card: Uint8Array, receipt: Uint8Array, onMessage?: OnMessage | null, limits?: WorkLimits | null): Outcome & Times;

@@ -2,13 +2,13 @@
 
 use crate::outcome::{hex, refused};
 use serde_json::{Map, Value, json};
-use zkllm_verifier::Refusal;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::dory;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{AxisId, Origin, ProductKind, Program, Table};
 use zkllm_verifier::receipt::Receipt;
 use zkllm_verifier::statement::Statement;
+use zkllm_verifier::{Refusal, Work};
 
 /// A card's contents, or why it is none.
 pub fn card(bytes: &[u8]) -> Value {
@@ -70,7 +70,7 @@ fn describe(card: &[u8], receipt: &[u8]) -> Result<Value, Refusal> {
     let proof_bytes = receipt.proof.len();
     let statement = Statement::new(&card, receipt.tokens, receipt.prompt_length)?;
     let plan = Plan::new(Program::new(&card, &statement)?, card.chunk_log as usize)?;
-    let program = &plan.program;
+    let (program, work) = (&plan.program, Work::of(&plan));
     let axes = |axes: &[AxisId]| {
         axes.iter()
             .filter_map(|&axis| program.axes.get(axis))
@@ -128,5 +128,7 @@ fn describe(card: &[u8], receipt: &[u8]) -> Result<Value, Refusal> {
         "witnessChunks": plan.witness_chunks,
         "proofBytes": proof_bytes,
         "openingBytes": dory::proof_length(plan.chunk_log),
+        "work": work.units,
+        "memory": work.bytes,
     }))
 }

@@ -3,13 +3,18 @@
 use crate::steps::Steps;
 use crate::words;
 use serde_json::{Value, json};
-use zkllm_verifier::{Refusal, Verified, verify_with};
+use zkllm_verifier::{Limits, Refusal, Verified, verify_with};
 
-/// Verifies; the verdict is `zkllm_verifier::verify`'s. `on_message` hears of every message before it is read: its step, the
+/// Verifies; the verdict is `zkllm_verifier::verify_within`'s. `on_message` hears of every message before it is read: its step, the
 /// bytes read so far, and the bytes of the proof.
-pub fn verify(card: &[u8], receipt: &[u8], on_message: &mut dyn FnMut(&'static str, usize, usize)) -> Value {
+pub fn verify(
+    card: &[u8],
+    receipt: &[u8],
+    limits: &Limits,
+    on_message: &mut dyn FnMut(&'static str, usize, usize),
+) -> Value {
     let mut steps = Steps::default();
-    let verdict = verify_with(card, receipt, &mut |ask, unread| {
+    let verdict = verify_with(card, receipt, limits, &mut |ask, unread| {
         let (step, read, total) = steps.hear(ask, unread);
         on_message(step, read, total);
     });

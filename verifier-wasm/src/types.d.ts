@@ -22,6 +22,14 @@ export interface Progress {
   reached: StepName | null;
 }
 
+/** The most that a verification may take; what takes more is refused with `over-work` before any of the proof is read. */
+export interface WorkLimits {
+  /** Units of work as `describePlan` counts them: one is about a multiplication in the scalar field. 50,331,648 if not given, or more. */
+  work?: number;
+  /** Bytes of memory beside the files. Not bounded if not given. */
+  memory?: number;
+}
+
 /** What was proved: every token after the first `promptLength` is the committed model's greedy choice. */
 export interface Proved {
   verdict: "proved";
@@ -91,6 +99,9 @@ export interface PlanDescription {
   witnessChunks: number;
   proofBytes: number;
   openingBytes: number;
+  /** What a verification takes at most, as `WorkLimits` bounds it. */
+  work: number;
+  memory: number;
 }
 
 export interface RefusalDescription {
@@ -99,6 +110,7 @@ export interface RefusalDescription {
   words: string;
 }
 
+/** Equal tokens are one and the same object. `name` is the text in the vocabulary; a control token stands for no bytes. */
 export type Decoded =
   | { verdict: "read"; kind: "text"; digest: string; tokens: { id: number; bytes: number[]; name: string; control: boolean }[] }
   | Refused;

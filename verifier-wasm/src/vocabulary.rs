@@ -7,6 +7,7 @@
 use crate::outcome::{hex, refused};
 use serde_json::{Value, json};
 use sha3::{Digest, Sha3_256};
+use std::collections::BTreeMap;
 use zkllm_verifier::Refusal;
 use zkllm_verifier::bytes::Cursor;
 use zkllm_verifier::card::Card;
@@ -16,7 +17,10 @@ const NORMAL: u8 = 1;
 const USER_DEFINED: u8 = 4;
 const BYTE: u8 = 6;
 
-/// What tokens stand for, if the vocabulary is the card's.
+/// Bytes of text and names of all tokens that were asked for, each as often as it occurs: more is refused.
+const MOST: usize = 4 << 20;
+
+/// What each different token stands for, in the order of their numbers, if the vocabulary is the card's.
 pub fn decode(card: &[u8], vocabulary: &[u8], tokens: &[u32]) -> Value {
     let card = match Card::parse(card) {
         Ok(card) => card,
@@ -41,7 +45,8 @@ fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Refusal> {
     core::str::from_utf8(cursor.slice(length)?).map_err(|_| Refusal::BadCard)
 }
 
-/// For each token its bytes, the text it has in the vocabulary, and whether it is a control token, which stands for nothing.
+/// For each different token its bytes, the text it has in the vocabulary, and whether it is a control token, which stands for
+/// nothing.
 fn texts(vocabulary: &[u8], tokens: &[u32]) -> Result<Value, Refusal> {
     let mut cursor = Cursor::new(vocabulary);
     if cursor.array()? != *MAGIC {
@@ -56,21 +61,35 @@ fn texts(vocabulary: &[u8], tokens: &[u32]) -> Result<Value, Refusal> {
     if count > u64::from(zkllm_verifier::limits::VOCABULARY) {
         return Err(Refusal::OverLimit);
     }
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        entries.push((text(&mut cursor)?, cursor.u8()?));
+    let mut times: BTreeMap<u32, usize> = BTreeMap::new();
+    tokens.iter().for_each(|&token| *times.entry(token).or_default() += 1);
+    let mut wanted = times.into_iter().peekable();
+    let (mut decoded, mut total) = (Vec::new(), 0usize);
+    for id in 0..u32::try_from(count).map_err(|_| Refusal::OverLimit)? {
+        let (name, kind) = (text(&mut cursor)?, cursor.u8()?);
+        if let Some((_, times)) = wanted.next_if(|(token, _)| *token == id) {
+            total = total.saturating_add(name.len().saturating_mul(times));
+            if total > MOST {
+                return Err(Refusal::OverLimit);
+            }
+            let control = !matches!(kind, NORMAL | USER_DEFINED | BYTE);
+            decoded.push(json!({ "id": id, "bytes": bytes(name, kind, byte_level), "name": name, "control": control }));
+        }
     }
-    tokens.iter().map(|&token| {
-        let &(name, kind) = entries.get(token as usize).ok_or(Refusal::TokenOutOfRange)?;
-        let bytes: Vec<u8> = match kind {
-            NORMAL if byte_level => name.chars().filter_map(byte_of).collect(),
-            USER_DEFINED if byte_level => name.into(),
-            NORMAL | USER_DEFINED => name.replace('\u{2581}', " ").into(),
-            BYTE => name.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>')).and_then(|digits| u8::from_str_radix(digits, 16).ok()).into_iter().collect(),
-            _ => Vec::new(),
-        };
-        Ok(json!({ "id": token, "bytes": bytes, "name": name, "control": !matches!(kind, NORMAL | USER_DEFINED | BYTE) }))
-    }).collect()
+    if wanted.next().is_some() { Err(Refusal::TokenOutOfRange) } else { Ok(decoded.into()) }
+}
+
+/// The bytes that a token stands for.
+fn bytes(name: &str, kind: u8, byte_level: bool) -> Vec<u8> {
+    let hexadecimal =
+        || name.strip_prefix("<0x")?.strip_suffix('>').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    match kind {
+        NORMAL if byte_level => name.chars().filter_map(byte_of).collect(),
+        USER_DEFINED if byte_level => name.into(),
+        NORMAL | USER_DEFINED => name.replace('\u{2581}', " ").into(),
+        BYTE => hexadecimal().into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The byte that byte-level BPE writes as this character (GPT-2's table), the inverse of the prover's `byte_character`.
@@ -95,5 +114,28 @@ mod tests {
         assert_eq!(byte_of('\u{4e00}'), None);
         let all: Vec<u8> = (0..512).filter_map(char::from_u32).filter_map(byte_of).collect();
         assert_eq!(all.len(), 256);
+    }
+
+    /// A vocabulary of two tokens, the second of `length` letters.
+    fn vocabulary(length: usize) -> Vec<u8> {
+        let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+        let token = |name: &str| [text(name), vec![NORMAL]].concat();
+        [MAGIC.to_vec(), text("gpt2"), 2u64.to_le_bytes().into(), token("a"), token(&"b".repeat(length))].concat()
+    }
+
+    #[test]
+    fn a_token_is_decoded_once_however_often_it_occurs() {
+        let decoded = texts(&vocabulary(3), &[1, 0, 1, 1]).map(|value| value.to_string());
+        let [a, b] = [(0, "a", "[97]"), (1, "bbb", "[98,98,98]")]
+            .map(|(id, name, bytes)| format!(r#"{{"bytes":{bytes},"control":false,"id":{id},"name":"{name}"}}"#));
+        assert_eq!(decoded, Ok(format!("[{a},{b}]")));
+        assert_eq!(texts(&vocabulary(3), &[2, 0]), Err(Refusal::TokenOutOfRange));
+    }
+
+    #[test]
+    fn tokens_of_too_much_text_together_are_refused() {
+        let asked = |times: usize| texts(&vocabulary(1 << 16), &vec![1; times]).map(|_| ());
+        assert_eq!(asked(64), Ok(()));
+        assert_eq!([65, 1 << 16].map(asked), [Err(Refusal::OverLimit); 2]);
     }
 }

@@ -40,6 +40,10 @@ const WORDS: &[(&str, &str)] = &[
         "The card is of a family of models that this verifier does not know. A newer verifier may.",
     ),
     ("over-limit", "Something in the file is larger than this verifier accepts."),
+    (
+        "over-work",
+        "Checking this receipt would take more time or memory than is allowed here. No honest receipt of a known model does.",
+    ),
     ("bad-card", "The card says something that no honest card says."),
     (
         "could-wrap",

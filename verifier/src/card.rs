@@ -2,7 +2,7 @@
 //! are committed to. Spec: card.
 
 use crate::bytes::Cursor;
-use crate::{Refusal, limits};
+use crate::{Refusal, limits, name};
 use alloc::string::String;
 use alloc::vec::Vec;
 use sha3::{Digest, Sha3_256};
@@ -169,13 +169,8 @@ impl Card {
         if name_length > limits::NAME {
             return Err(Refusal::OverLimit);
         }
-        let name = core::str::from_utf8(cursor.slice(name_length)?).map_err(|_| Refusal::BadCard)?;
-        // Nothing that hides or reorders text on a screen.
-        let hidden = |c: char| {
-            c.is_control()
-                || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-        };
-        if name.chars().any(hidden) {
+        let text = core::str::from_utf8(cursor.slice(name_length)?).map_err(|_| Refusal::BadCard)?;
+        if name::fault(text).is_some() {
             return Err(Refusal::BadCard);
         }
         let mut size = |limit: u32| match cursor.u32()? {
@@ -213,7 +208,7 @@ impl Card {
         }
         cursor.finish()?;
         Ok(Self {
-            name: name.into(),
+            name: text.into(),
             architecture,
             layers,
             width,

@@ -8,6 +8,7 @@ use crate::ledger::{Form, Ledger};
 use crate::opening::{Factor, PoolClaim, PoolTerm};
 use crate::plan::Plan;
 use crate::program::{AxisId, Index, ListId, ProductId, Program, Source, Sum, Term};
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use ark_bls12_381::Fr;
@@ -95,7 +96,7 @@ impl Reader {
             let (Weight::Eq(time), Weight::Eq(earlier)) = (self.weight(t)?, self.weight(u)?) else {
                 return Err(Refusal::BadCard);
             };
-            mass *= mle::causal_sum(time, earlier, program.axes[t].length);
+            mass *= mle::causal_sum(time, earlier, program.axes[t].length)?;
         }
         Ok(mass)
     }
@@ -141,11 +142,12 @@ impl Reader {
                     Factor::Vector(weights)
                 }
                 Index::Pick(axis, list) => {
-                    let mut weights = vec![Fr::ZERO; length];
-                    for (weight, at) in self.expand(program, *axis)?.iter().zip(&program.lists[*list]) {
-                        *weights.get_mut(*at).ok_or(Refusal::BadCard)? += weight;
+                    // Of a vocabulary the tokens of a statement are few.
+                    let mut weights = BTreeMap::new();
+                    for (weight, at) in self.expand(program, *axis)?.into_iter().zip(&program.lists[*list]) {
+                        *weights.entry(*at).or_insert(Fr::ZERO) += weight;
                     }
-                    Factor::Vector(weights)
+                    Factor::Sparse(weights.into_iter().collect())
                 }
             })
         };

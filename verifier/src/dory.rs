@@ -292,7 +292,7 @@ fn scalar_product(talk: &mut Talk<'_, impl Channel>, setup: &Setup, claim: &Clai
         + gamma1 * (d * x * gamma_inverse * s2)
         + h1 * blinding;
     let left = [gamma1 * d + w1, (-h1).into(), -by_h2];
-    if pairings(left, [gamma2 * d_inverse + w2, by_h1, h2.into()]) != Some(combine(&right)) {
+    if pairings(left, [gamma2 * d_inverse + w2, by_h1, h2.into()]) != Some(combine(&right)?) {
         return Err(Refusal::OpeningFinal);
     }
     Ok(())
@@ -334,8 +334,11 @@ fn scaled<P: Copy>(terms: &[(Fr, P)], factor: Fr) -> impl Iterator<Item = (Fr, P
 ///
 /// Of each element, taken once, the multiples by 1, 3, .., 15 are added for the signed digits of its scalar: negation costs
 /// nothing here, and sums of buckets would cost more than all the rest.
+///
+/// # Errors
+/// `OpeningFinal` if a scalar has no digits: the library's option, which is there for all scalars. No term is left out.
 #[allow(clippy::as_conversions)] // Digits below 16.
-pub fn combine(terms: &[(Fr, Gt)]) -> Gt {
+pub fn combine(terms: &[(Fr, Gt)]) -> Result<Gt, Refusal> {
     let mut merged: Vec<(Fr, Gt)> = Vec::new();
     for &(scalar, element) in terms {
         match merged.iter_mut().find(|(_, other)| *other == element) {
@@ -343,13 +346,13 @@ pub fn combine(terms: &[(Fr, Gt)]) -> Gt {
             None => merged.push((scalar, element)),
         }
     }
-    let prepared = merged.iter().filter_map(|(scalar, element)| {
+    let prepare = |(scalar, element): &(Fr, Gt)| {
         let twice = element.double();
         let multiples: Vec<Gt> = core::iter::successors(Some(*element), |last| Some(*last + twice)).take(8).collect();
         // Odd digits of less than 5 bits, and zeros; there is a list for every width from 2 on.
-        Some((scalar.into_bigint().find_wnaf(5)?, multiples))
-    });
-    let prepared: Vec<_> = prepared.collect();
+        Ok((scalar.into_bigint().find_wnaf(5).ok_or(Refusal::OpeningFinal)?, multiples))
+    };
+    let prepared = merged.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
     let mut total = Gt::ZERO;
     for bit in (0..=Fr::MODULUS_BIT_SIZE as usize + 1).rev() {
         total.double_in_place();
@@ -362,7 +365,7 @@ pub fn combine(terms: &[(Fr, Gt)]) -> Gt {
             }
         }
     }
-    total
+    Ok(total)
 }
 
 fn sum<G: VariableBaseMSM<ScalarField = Fr>>(terms: &[(Fr, G::MulBase)]) -> G {

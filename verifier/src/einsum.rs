@@ -1,7 +1,7 @@
 //! Decides how a claim on a product becomes claims on its operands. Spec: einsum.
 
 use crate::Refusal;
-use crate::arith::{mle, tables};
+use crate::arith::{dot, mle, tables};
 use crate::channel::{Ask, Channel, Sumcheck};
 use crate::claim::{Driver, Reader, Weight};
 use crate::ledger::Form;
@@ -10,6 +10,7 @@ use crate::sumcheck::sumchecks;
 use alloc::vec::Vec;
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
+use core::iter::zip;
 
 /// `sum over the product's axes of prod_a eq(point_a, .) * product`, at a point for each axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,28 +41,33 @@ pub fn shared_axes(product: &Product) -> Vec<AxisId> {
     product.left.axes.iter().copied().filter(shared).collect()
 }
 
-/// The rotary embedding's weights on `(t, half, e)`, row major, when its result is weighted by eq at the three points:
-/// `W[t,0,e] = w_t w_e (w_0 cos + w_1 sin)`, `W[t,1,e] = w_t w_e (w_1 cos - w_0 sin)`. Spec: einsum.rotary.
-pub fn rotary_weights(program: &Program, rotary: &Rotary, time: &[Fr], half: &[Fr], pair: &[Fr]) -> Vec<Fr> {
-    let length = |axis: AxisId| program.axes[axis].length;
-    let (times, pairs) = (mle::eq_table(time, length(rotary.time)), mle::eq_table(pair, length(rotary.pair)));
-    let w1 = half.first().copied().unwrap_or(Fr::ZERO);
-    let w0 = Fr::ONE - w1;
-    let table = tables::rotary(times.len(), pairs.len(), rotary.base, rotary.fraction);
-    let mut weights = Vec::with_capacity(2 * times.len() * pairs.len());
-    for (w_t, row) in times.iter().zip(&table) {
-        let entries = || pairs.iter().zip(row).map(|(w_e, (cos, sin))| (*w_t * w_e, Fr::from(*cos), Fr::from(*sin)));
-        weights.extend(entries().map(|(w, cos, sin)| w * (w0 * cos + w1 * sin)));
-        weights.extend(entries().map(|(w, cos, sin)| w * (w1 * cos - w0 * sin)));
-    }
-    weights
+/// The extension at `bound` of the rotary embedding's weights on `(t, half, e)`, when its result is weighted by eq at `point`, both
+/// of three points: `W[t,0,e] = w_t w_e (w_0 cos + w_1 sin)`, `W[t,1,e] = w_t w_e (w_1 cos - w_0 sin)`. The table has a row in memory
+/// at no time, and of its columns one entry. Spec: einsum.rotary.
+pub fn rotary_weight(program: &Program, rotary: &Rotary, point: [&[Fr]; 3], bound: [&[Fr]; 3]) -> Result<Fr, Refusal> {
+    let ([time, half, pair], [bound_time, bound_half, bound_pair]) = (point, bound);
+    let (&[w1], &[b1]) = (half, bound_half) else { return Err(Refusal::BadCard) };
+    let both = |axis: AxisId, p: &[Fr], q: &[Fr]| -> Vec<Fr> {
+        let length = program.axes[axis].length;
+        zip(mle::eq_table(p, length), mle::eq_table(q, length)).map(|(p, q)| p * q).collect()
+    };
+    let (pairs, length) = (both(rotary.pair, pair, bound_pair), program.axes[rotary.pair].length);
+    let times: Vec<_> = both(rotary.time, time, bound_time).iter().map(dot::limbs).collect();
+    // What cos and sin are multiplied by: (1 - b1) W[.., 0, ..] + b1 W[.., 1, ..].
+    let (w0, b0) = (Fr::ONE - w1, Fr::ONE - b1);
+    let (of_cos, of_sin) = (b0 * w0 + b1 * w1, b0 * w1 - b1 * w0);
+    let turned = zip(pairs, tables::rotations(length, rotary.base, rotary.fraction)).map(|(weight, turns)| {
+        let [cos, sin] = dot::dots(&times, turns.map(<[i64; 2]>::from));
+        weight * (of_cos * cos + of_sin * sin)
+    });
+    Ok(turned.sum())
 }
 
 /// `u -> eq(earlier, u) * sum_{u <= t < n} eq(time, t)`: the weights on keys behind a claim on scores. Spec: einsum.scores.
 pub fn key_weights(time: &[Fr], earlier: &[Fr], length: usize) -> Vec<Fr> {
     let mut weights = mle::eq_table(earlier, length);
     let mut later = Fr::ZERO;
-    for (weight, t) in weights.iter_mut().zip(mle::eq_table(time, length)).rev() {
+    for (weight, t) in zip(&mut weights, mle::eq_table(time, length)).rev() {
         later += t;
         *weight *= later;
     }
@@ -100,7 +106,7 @@ impl<C: Channel> Driver<'_, C> {
         let slots = claims.iter().map(count).sum();
         let ends = self.ledger.slots(self.channel, Ask::End { of, point: &point }, slots)?;
         let mut ends = ends.as_slice();
-        for ((claim, own), value) in claims.iter().zip(&coordinates).zip(values) {
+        for ((claim, own), value) in zip(zip(&claims, &coordinates), values) {
             let (end, rest) = ends.split_at(count(claim));
             self.operands(claim, &point[point.len() - own.len()..], value, end)?;
             ends = rest;
@@ -159,27 +165,13 @@ impl<C: Channel> Driver<'_, C> {
             }
             (ProductKind::Rotary(rotary), [a]) => {
                 // value = W(r) a, W public
-                let [time, half, pair] =
-                    [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
-                let weights = rotary_weights(program, rotary, time, half, pair);
-                let weight = evaluate_dense(program, &shared, &weights, point);
+                let axes = [rotary.time, rotary.half, rotary.pair];
+                let own = axes.map(|axis| claim.point(product, axis).unwrap_or(&[]));
+                let weight = rotary_weight(program, rotary, own, axes.map(|axis| at(axis).unwrap_or(&[])))?;
                 self.ledger.zero("einsum.rotary", value.plus(-weight, a));
                 self.claim("einsum.operand", &product.left.sum, &reader(&product.left)?, a.clone())
             }
             _ => Err(Refusal::LedgerValue),
         }
     }
-}
-
-/// The extension of `values`, dense over the true lengths of `axes`, at `point`.
-fn evaluate_dense(program: &Program, axes: &[AxisId], values: &[Fr], point: &[Fr]) -> Fr {
-    let mut weights = alloc::vec![Fr::ONE];
-    let mut rest = point;
-    for &axis in axes {
-        let (head, tail) = rest.split_at(program.axes[axis].bits);
-        let eq = mle::eq_table(head, program.axes[axis].length);
-        weights = weights.iter().flat_map(|weight| eq.iter().map(move |eq| *weight * eq)).collect();
-        rest = tail;
-    }
-    weights.iter().zip(values).map(|(weight, value)| *weight * value).sum()
 }

@@ -56,6 +56,7 @@ pub mod groups;
 )]
 pub mod ledger;
 pub mod limits;
+pub mod name;
 #[allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -95,6 +96,15 @@ pub mod transcript;
 #[allow(clippy::as_conversions, reason = "u32 to usize, on machines of 32 bits and more")]
 pub mod verify;
 
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "ids the builder made; sizes of at most 48 bits, numbers that saturate"
+)]
+pub mod work;
+
 pub use ark_bls12_381::Fr;
 pub use refusal::{Blame, Refusal};
-pub use verify::{Verified, verify, verify_with};
+pub use verify::{Verified, verify, verify_with, verify_within};
+pub use work::{Limits, Work};

@@ -14,6 +14,8 @@ pub const TABLE_BITS: usize = 20;
 pub const LEAF_BITS: usize = 48;
 /// Tokens times rotary pairs: the verifier evaluates a table of that size.
 pub const ROTARY: usize = 1 << 22;
+/// Fractional bits of cosine and sine.
+pub const ROTARY_FRACTION: u32 = 30;
 /// log2 of the rows and of the columns of a chunk: the generators there are constants for.
 pub const CHUNK_LOG: usize = 16;
 /// Chunks of the model and of a witness: each costs the verifier an exponentiation.
@@ -24,3 +26,7 @@ pub const NAME: usize = 128;
 pub const BITS: u32 = 100;
 /// Bytes of a card's or a receipt's file: 64 MiB, far above any that the other limits allow.
 pub const FILE: u64 = 64 << 20;
+/// Coefficients and constants of a program are below: the builder computes with 128 bits.
+pub const COEFFICIENT: u128 = 1 << 120;
+/// Units of work that a verification may take, some 30 ns each: the longest statements of published models take two thirds.
+pub const WORK: u64 = 3 << 24;

@@ -23,8 +23,10 @@ pub enum Factor {
     Eq(Vec<Fr>),
     /// `x -> eq(point, x)` for `x < length`, else 0.
     Below(Vec<Fr>, usize),
-    /// `x -> vector[x]`, zero from the vector's end on; with the axis' bits.
+    /// `x -> vector[x]`, zero from the vector's end on.
     Vector(Vec<Fr>),
+    /// The weights of some indices, in their order; every other index has the weight zero.
+    Sparse(Vec<(usize, Fr)>),
     /// `(t, u) -> eq(time, t) eq(earlier, u)` for `u <= t < length`, else 0.
     Causal(Vec<Fr>, Vec<Fr>, usize),
 }
@@ -54,18 +56,18 @@ pub struct PoolClaim {
 impl Factor {
     /// The extension at `at` with the first `fixed` bits set to 0, 1, .., `2^fixed - 1` in turn and the others at `at`.
     /// Spec: opening.weights.
-    fn evaluate(&self, fixed: usize, at: &[Fr]) -> Vec<Fr> {
+    fn evaluate(&self, fixed: usize, at: &[Fr]) -> Result<Vec<Fr>, Refusal> {
         let numbers = 0..1u64 << fixed;
-        match self {
+        Ok(match self {
             Factor::Eq(point) => {
                 let (high, low) = point.split_at(fixed);
-                let rest = mle::eq(low, at);
+                let rest = mle::eq(low, at)?;
                 numbers.map(|number| mle::eq_index(high, number) * rest).collect()
             }
             Factor::Below(point, length) => {
                 let (high, low) = point.split_at(fixed);
                 let (whole, rest) = ((length >> low.len()) as u64, length & ((1 << low.len()) - 1));
-                let (all, some) = (mle::eq(low, at), mle::below(low, at, rest));
+                let (all, some) = (mle::eq(low, at)?, mle::below(low, at, rest)?);
                 let value = |number| match number {
                     number if number < whole => all,
                     number if number == whole => some,
@@ -74,17 +76,28 @@ impl Factor {
                 numbers.map(|number| mle::eq_index(high, number) * value(number)).collect()
             }
             Factor::Vector(vector) => {
-                let eq = mle::eq_table(at, vector.len().min(1 << at.len()));
                 let mut slices = vector.chunks(1 << at.len());
+                if slices.len() > 1 << fixed {
+                    return Err(Refusal::BadCard);
+                }
+                let eq = mle::eq_table(at, vector.len().min(1 << at.len()));
                 let slice = |slice: &[Fr]| slice.iter().zip(&eq).map(|(value, eq)| *value * eq).sum();
                 numbers.map(|_| slices.next().map_or(Fr::ZERO, slice)).collect()
+            }
+            Factor::Sparse(entries) => {
+                let (eq, mut values) = (mle::Indices::new(at), vec![Fr::ZERO; 1 << fixed]);
+                for (x, weight) in entries {
+                    let value = values.get_mut(x >> at.len()).ok_or(Refusal::BadCard)?;
+                    *value += *weight * eq.at(x & ((1 << at.len()) - 1));
+                }
+                values
             }
             // The plan keeps a causal pair within a chunk: nothing is fixed.
             Factor::Causal(time, earlier, length) => {
                 let (t, u) = at.split_at(time.len().min(at.len()));
-                vec![mle::causal(time, earlier, t, u, *length)]
+                vec![mle::causal(time, earlier, t, u, *length)?]
             }
-        }
+        })
     }
 
     /// Axes it stands over.
@@ -101,7 +114,10 @@ impl PoolTerm {
     ///
     /// In a chunk the weights' extension is `eq(prefix, point's first bits) * prod factors(rest)`; a column of more bits than a
     /// chunk has its first bits fixed to the chunk's number instead.
-    fn evaluate(&self, plan: &Plan, scale: Fr, point: &[Fr], values: &mut [Fr]) {
+    ///
+    /// # Errors
+    /// `BadCard` for factors that are not those of the column's axes.
+    pub fn evaluate(&self, plan: &Plan, scale: Fr, point: &[Fr], values: &mut [Fr]) -> Result<(), Refusal> {
         let place = plan.places[self.column];
         let mut fixed = place.bits.saturating_sub(point.len());
         let (prefix, mut rest) = point.split_at(point.len().saturating_sub(place.bits));
@@ -113,12 +129,13 @@ impl PoolTerm {
             fixed -= here;
             let (head, tail) = rest.split_at(bits - here);
             rest = tail;
-            let values = factor.evaluate(here, head);
+            let values = factor.evaluate(here, head)?;
             weights = weights.iter().flat_map(|weight| values.iter().map(move |value| *weight * value)).collect();
         }
         for (value, weight) in values.iter_mut().skip(place.chunk).zip(weights) {
             *value += weight;
         }
+        Ok(())
     }
 }
 
@@ -174,7 +191,7 @@ impl<C: Channel> Driver<'_, C> {
         let mut power = Fr::ONE;
         for claim in &claims {
             for term in &claim.terms {
-                term.evaluate(self.plan, power, &point, &mut weights);
+                term.evaluate(self.plan, power, &point, &mut weights)?;
             }
             power *= gamma;
         }
@@ -195,7 +212,7 @@ impl<C: Channel> Driver<'_, C> {
             self.channel,
             setup,
             self.plan.chunk_log,
-            dory::combine(&scaled),
+            dory::combine(&scaled)?,
             rows,
             columns,
             link,

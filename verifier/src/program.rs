@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 mod builder;
+mod check;
 mod llama;
 mod table;
 
@@ -174,6 +175,17 @@ pub enum ProductKind {
     /// Rotary embedding over the axes `(t, .., half, e)` of the left factor: with angle `t * base^(-e/E)`,
     /// `out[0] = cos*left[0] - sin*left[1]`, `out[1] = sin*left[0] + cos*left[1]`, cos and sin times `2^fraction`.
     Rotary(Rotary),
+}
+
+impl Product {
+    /// The left operand, and the right one where the kind has one.
+    pub fn operands(&self) -> impl Iterator<Item = &Operand> {
+        let right = match &self.kind {
+            ProductKind::Einsum(right) | ProductKind::Scores(right) => Some(right),
+            ProductKind::Rotary(_) => None,
+        };
+        core::iter::once(&self.left).chain(right)
+    }
 }
 
 /// The integer table of a rotary embedding. Spec: tables.rotary.

@@ -47,6 +47,8 @@ refusals! {
     UnknownArchitecture = "unknown-architecture", Unsupported;
     /// A size over the verifier's limits.
     OverLimit = "over-limit", Unsupported;
+    /// More work or memory than the caller, or the specification, lets a verification take.
+    OverWork = "over-work", Unsupported;
     /// A field of the card that no honest card has.
     BadCard = "bad-card", Malformed;
     /// A relation of the card's program could wrap around the field.

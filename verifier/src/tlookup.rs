@@ -117,19 +117,19 @@ impl<C: Channel> Driver<'_, C> {
                     let reader = Reader::at(program, &lookup.axes, lookup.causal, suffix);
                     let base = weight * (challenges.base(lookup.table) - Fr::ONE);
                     parts.add(program, base, &Sum::constant(1), &reader)?;
+                    // A row has no entry that is not looked up, and none beside it.
+                    if lookup.values.len() != program.tables[lookup.table].entries() {
+                        return Err(Refusal::BadCard);
+                    }
                     for (sum, power) in lookup.values.iter().zip(challenges.powers()) {
                         parts.add(program, weight * power, sum, &reader)?;
                     }
                 }
                 BlockKind::Table(table, _) => {
                     let mut value = challenges.base(table) - Fr::ONE + mle::identity(suffix);
-                    let outputs = program.tables[table].outputs();
-                    if !outputs.is_empty() {
-                        let eq = mle::eq_table(suffix, 1 << block.bits);
-                        for (output, power) in outputs.iter().zip(challenges.powers().into_iter().skip(1)) {
-                            value +=
-                                power * eq.iter().zip(output).map(|(eq, entry)| *eq * Fr::from(*entry)).sum::<Fr>();
-                        }
+                    let outputs = program.tables[table].extensions(suffix);
+                    for (output, power) in outputs.into_iter().zip(challenges.powers().into_iter().skip(1)) {
+                        value += power * output;
                     }
                     parts.public += weight * value;
                 }

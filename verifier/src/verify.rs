@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::program::Program;
 use crate::receipt::Receipt;
 use crate::statement::Statement;
+use crate::work::{Limits, Work};
 use alloc::string::String;
 
 /// What was proved: with the weights committed to in the card of this fingerprint, every token after the prompt is the
@@ -37,19 +38,27 @@ impl Verified {
     }
 }
 
-/// Verifies `receipt` against `card`, both as bytes.
+/// Verifies `receipt` against `card`, both as bytes, within the limits of the specification.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn verify(card: &[u8], receipt: &[u8]) -> Result<Verified, Refusal> {
-    verify_with(card, receipt, &mut |_, _| ())
+    verify_within(card, receipt, &Limits::default())
+}
+
+/// The same within other limits: `OverWork` for a receipt that takes more, before any of the proof is read.
+///
+/// # Errors
+/// The first check that fails.
+pub fn verify_within(card: &[u8], receipt: &[u8], limits: &Limits) -> Result<Verified, Refusal> {
+    verify_with(card, receipt, limits, &mut |_, _| ())
 }
 
 /// The same, and `listener` hears how far it is.
 ///
 /// # Errors
 /// The first check that fails.
-pub fn verify_with(card: &[u8], receipt: &[u8], listener: Listener<'_>) -> Result<Verified, Refusal> {
+pub fn verify_with(card: &[u8], receipt: &[u8], limits: &Limits, listener: Listener<'_>) -> Result<Verified, Refusal> {
     let card = Card::parse(card)?;
     let receipt = Receipt::parse(receipt)?;
     let fingerprint = card.fingerprint();
@@ -58,6 +67,7 @@ pub fn verify_with(card: &[u8], receipt: &[u8], listener: Listener<'_>) -> Resul
     }
     let statement = Statement::new(&card, receipt.tokens, receipt.prompt_length)?;
     let plan = Plan::new(Program::new(&card, &statement)?, card.chunk_log as usize)?;
+    limits.allow(&Work::of(&plan))?;
     let setup = Setup::shipped(plan.chunk_log)?;
     let mut channel = Reader::new(receipt.proof, transcript(&card, &statement)).heard_by(listener);
     drive(&plan, &card, &setup, &mut channel)?;

@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { runInNewContext } from "node:vm";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const samples = join(root, "web/samples");
@@ -72,7 +73,7 @@ test("tokens become text with the card's vocabulary and no other", () => {
   const decoded = zkllm.decodeTokens(read("smollm2.card"), gunzipSync(read("smollm2.vocabulary.gz")), new Uint32Array(tokens));
   const text = new TextDecoder().decode(Uint8Array.from(decoded.tokens.slice(promptLength).flatMap((token) => token.bytes)));
   assert.equal(text, "The capital of France is Paris.");
-  assert.equal(zkllm.decodeTokens(read("smollm2.card"), gunzipSync(read("tiny.vocabulary.gz")), new Uint32Array(tokens)).code, "other-vocabulary");
+  assert.equal(zkllm.decodeTokens(read("smollm2.card"), gunzipSync(read("tiny.vocabulary.gz")), tokens).code, "other-vocabulary");
 });
 
 test("the steps account for every byte of the proof, and for all of the time", () => {
@@ -109,6 +110,76 @@ test("every refusal has a code, a class and words", () => {
   const refusals = zkllm.refusals();
   assert.ok(refusals.length > 10);
   for (const { code, blame, words } of refusals) assert.ok(code && ["malformed", "unsupported", "false"].includes(blame) && words);
+});
+
+test("an argument of another kind is a TypeError that names it", () => {
+  const [card, receipt, vocabulary] = [read("tiny.card"), read("tiny.receipt"), gunzipSync(read("tiny.vocabulary.gz"))];
+  const others = [undefined, null, 7, "a card", {}, [1, 2], new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), new Uint16Array(4), () => 0];
+  const throws = (call, ...words) => assert.throws(call, (error) => error instanceof TypeError && words.every((word) => error.message.includes(word)), words.join());
+  for (const other of others) {
+    for (const name of ["verify", "verifyTimed", "describePlan"]) {
+      const says = name === "verifyTimed" ? "verify" : name;
+      throws(() => zkllm[name](other, receipt), says, "card must be a Uint8Array");
+      throws(() => zkllm[name](card, other), says, "receipt must be a Uint8Array");
+    }
+    throws(() => zkllm.inspect(other), "inspect", "card must be a Uint8Array");
+    throws(() => zkllm.inspectReceipt(other), "inspectReceipt", "receipt must be a Uint8Array");
+    throws(() => zkllm.decodeTokens(other, vocabulary, [1]), "decodeTokens", "card must be");
+    throws(() => zkllm.decodeTokens(card, other, [1]), "decodeTokens", "vocabulary must be");
+    if (!Array.isArray(other)) throws(() => zkllm.decodeTokens(card, vocabulary, other), "decodeTokens", "tokens must be");
+    if (typeof other !== "string") throws(() => zkllm.visible(other), "visible", "text must be a string");
+    if (other != null && typeof other !== "function") {
+      throws(() => zkllm.verify(card, receipt, other), "onMessage must be a function");
+      throws(() => zkllm.verifyTimed(card, receipt, other), "onMessage must be a function");
+    }
+    if (other != null && typeof other !== "object" && typeof other !== "function") throws(() => zkllm.verify(card, receipt, null, other), "limits must be an object");
+  }
+  for (const tokens of [[1.5], [-1], [2 ** 32], ["1"], [null]]) throws(() => zkllm.decodeTokens(card, vocabulary, tokens), "tokens must be");
+  for (const bound of ["much", -1, NaN, null, {}]) {
+    throws(() => zkllm.verify(card, receipt, null, { work: bound }), "limits.work");
+    throws(() => zkllm.verify(card, receipt, null, { memory: bound }), "limits.memory");
+  }
+  assert.throws(() => zkllm.verify(), TypeError);
+  // Bytes of another realm are bytes.
+  assert.equal(zkllm.inspect(runInNewContext("new Uint8Array(3)")).code, "truncated");
+});
+
+test("a caller may allow less work and memory", () => {
+  const files = [read("tiny.card"), read("tiny.receipt")];
+  const { work, memory } = zkllm.describePlan(...files);
+  assert.ok(work > 0 && memory > 0);
+  const within = (limits) => zkllm.verify(...files, null, limits).code;
+  assert.equal(within({ work, memory }), "proved");
+  assert.equal(within({ work: work - 1 }), "over-work");
+  assert.equal(within({ memory: memory - 1 }), "over-work");
+  assert.equal(within({ work: Infinity, memory: Infinity }), "proved");
+  assert.equal(zkllm.verifyTimed(...files, null, { work: 0 }).code, "over-work");
+});
+
+/** A vocabulary of tokens of these lengths, and a card that names it. */
+function vocabularyOf(lengths) {
+  const number = (value) => { const bytes = Buffer.alloc(8); bytes.writeBigUInt64LE(BigInt(value)); return bytes; };
+  const text = (value) => Buffer.concat([number(value.length), Buffer.from(value)]);
+  const tokens = lengths.map((length) => Buffer.concat([text("b".repeat(length)), Buffer.of(1)]));
+  const vocabulary = Buffer.concat([Buffer.from("zkllm tokenizer 1\n"), text("gpt2"), number(lengths.length), ...tokens]);
+  const card = Buffer.from(read("tiny.card"));
+  createHash("sha3-256").update(vocabulary).digest().copy(card, 12 + card[11] + 32 + 2 + 16 + 31);
+  return [card, vocabulary];
+}
+
+test("a token is decoded once, and the text of all is bounded", () => {
+  const files = vocabularyOf([1, 100_000]);
+  const decoded = zkllm.decodeTokens(...files, [1, 0, 1, 1]);
+  assert.deepEqual(decoded.tokens.map(({ id, bytes }) => [id, bytes.length]), [[1, 100_000], [0, 1], [1, 100_000], [1, 100_000]]);
+  assert.equal(new Set(decoded.tokens).size, 2);
+  // All tokens of the longest statement: 6.5 GB of text.
+  assert.equal(zkllm.decodeTokens(...files, new Uint32Array(1 << 16).fill(1)).code, "over-limit");
+  assert.equal(zkllm.decodeTokens(...files, new Uint32Array((1 << 16) + 1)).code, "over-limit");
+  assert.equal(zkllm.decodeTokens(...files, new Uint32Array(1 << 16)).tokens.length, 1 << 16);
+});
+
+test("invisible characters are named", () => {
+  assert.equal(zkllm.visible("a\u202eb\u3164\ufe0f\u001b\n"), "a⟨U+202E⟩b⟨U+3164⟩⟨U+FE0F⟩⟨U+001B⟩\n");
 });
 
 test("nothing is thrown for files that are none, empty, or too large", () => {

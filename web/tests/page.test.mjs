@@ -108,6 +108,91 @@ test("a wrong card, a random file, an empty file and a huge one are told apart",
   await page.close();
 });
 
+/** Counts what the page's own thread reads of files, in bytes. */
+const watchReads = (page) => page.evaluate(() => {
+  window.touched = 0;
+  for (const name of ["arrayBuffer", "text", "stream", "bytes"]) {
+    const read = Blob.prototype[name];
+    if (read) Blob.prototype[name] = function counted(...rest) { window.touched += this.size; return read.apply(this, rest); };
+  }
+});
+/** A card with some of its bytes changed, and a receipt that names it. */
+const named = (card, receipt) => [card, Buffer.concat([receipt.subarray(0, 10), createHash("sha3-256").update(card).digest(), receipt.subarray(42)])];
+
+test("of large files the page's own thread reads the first bytes only", async () => {
+  const page = await browser.page();
+  await watchReads(page);
+  const [card, receipt] = [join(folder, "large.card"), join(folder, "large.receipt")];
+  for (const [path, head] of [[card, "tiny.card"], [receipt, "tiny.receipt"]]) writeFileSync(path, Buffer.concat([readFileSync(join(samples, head)), Buffer.alloc(40_000_000)]));
+  await choose(page, card, receipt);
+  await verdict(page, "trailing-bytes");
+  await idle(page);
+  for (const change of ["byte", "token", "card"]) {
+    await page.click(`#tamper-${change}`);
+    await page.waitForFunction((last) => document.getElementById("tamper-note").textContent.startsWith("Changed") && document.getElementById("tamper-note").textContent !== last, await page.textContent("#tamper-note"));
+    await page.locator("#outcome .verdict.refused").waitFor({ timeout: 60000 });
+    await idle(page);
+  }
+  const touched = await page.evaluate(() => window.touched);
+  console.log(`80 MB of files, changed three times: the page's own thread read ${touched} bytes`);
+  assert.ok(touched < 4096, `${touched} bytes`);
+  await page.close();
+});
+
+test("a long answer and a plan of many parts are not shown whole", async () => {
+  const page = await browser.page();
+  // The longest statement there is, of a model with the vocabulary of the sample; refused, and shown as claimed.
+  const card = Buffer.from(readFileSync(join(samples, "tiny.card")));
+  const sizes = 12 + card[11];
+  card.writeUInt32LE(1 << 16, sizes + 28);
+  card[sizes + 50] = 1; // ranges by single bits: columns by the thousand
+  const receipt = readFileSync(join(samples, "tiny.receipt"));
+  const tokens = Buffer.alloc(4 << 16);
+  for (let at = 0; at < 1 << 16; at += 1) tokens.writeUInt32LE(at % 600, 4 * at);
+  const head = Buffer.from(receipt.subarray(0, 50));
+  head.writeUInt32LE(1 << 16, 42);
+  const [path, other] = [join(folder, "long.card"), join(folder, "long.receipt")];
+  const files = named(card, Buffer.concat([head, tokens, receipt.subarray(50)]));
+  writeFileSync(path, files[0]);
+  writeFileSync(other, files[1]);
+  await choose(page, path, other);
+  await page.locator("#outcome .verdict.refused").waitFor({ timeout: 60000 });
+  await idle(page);
+  const size = () => page.evaluate(() => ({ elements: document.querySelectorAll("*").length, letters: document.body.textContent.length }));
+  const shown = await size();
+  console.log("65,536 tokens:", shown);
+  assert.match(await page.textContent("#answer-text"), /and 6[0-9],[0-9]{3} more/);
+  assert.ok(shown.elements < 6000 && shown.letters < 200_000, JSON.stringify(shown));
+  // Two tokens of the same card: now there is a plan.
+  const short = Buffer.from(receipt.subarray(0, 50));
+  short.writeUInt32LE(2, 42);
+  short.writeUInt32LE(1, 46);
+  writeFileSync(other, named(card, Buffer.concat([short, tokens.subarray(0, 8), receipt.subarray(50)]))[1]);
+  await page.setInputFiles("#receipt-file", other);
+  await page.locator("#outcome .verdict.refused").waitFor({ timeout: 60000 });
+  await idle(page);
+  const closed = await size();
+  await page.click("#drawing details summary");
+  const opened = await size();
+  console.log("a plan of many parts:", closed, opened);
+  assert.match(await page.textContent("#drawing summary"), /[0-9]{3,} columns/);
+  assert.ok(closed.elements < 2000 && opened.elements < 20_000, JSON.stringify([closed, opened]));
+  await page.close();
+});
+
+test("a file that is gone when it is read is told apart from a refusal", async () => {
+  const page = await browser.page();
+  const gone = join(folder, "gone.receipt");
+  writeFileSync(gone, readFileSync(join(samples, "tiny.receipt")));
+  await page.setInputFiles("#receipt-file", gone);
+  await verdict(page, "proved");
+  await idle(page);
+  writeFileSync(gone, "another file by now");
+  await page.click("#verify");
+  assert.match(await problem(page), /choose it again/);
+  await page.close();
+});
+
 test("two files dropped at once are sorted; two receipts are refused", async () => {
   const page = await browser.page();
   const [card, receipt] = ["tiny.card", "tiny.receipt"].map((name) => ({ name, bytes: readFileSync(join(samples, name)) }));

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::limits;
+use zkllm_verifier::name::visible;
 
 /// Least percentage of the same greedy choices, and greatest divergence in nats a token, that need no word: those of SmolLM2
 /// are 98.5 and 0.0004.
@@ -51,6 +52,9 @@ pub struct Commit {
 /// What a card fixes beside the model.
 #[derive(Args)]
 pub struct Settings {
+    /// The name on the card; the one in the model file if not given.
+    #[arg(long)]
+    name: Option<String>,
     /// Most tokens of a statement.
     #[arg(long, default_value_t = 2048)]
     context: usize,
@@ -84,13 +88,13 @@ impl Settings {
                 1 << chunk_log
             );
         }
-        Ok(Options { chunk_log, context: self.context, ..Options::default() })
+        Ok(Options { name: self.name.clone(), chunk_log, context: self.context, ..Options::default() })
     }
 }
 
 /// A card without commitments and the model's integers, with a word on stderr.
 pub fn quantise(backend: &Chosen, model: &Model, options: &Options) -> Result<(Card, Columns)> {
-    tell!("quantising and calibrating {}", model.name);
+    tell!("quantising and calibrating {}", visible(&model.name));
     Ok(with_backend!(backend, backend => quantise_by(&multiply_on(backend), model, options))?)
 }
 

@@ -18,7 +18,7 @@ use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Program};
 use zkllm_verifier::receipt::Receipt;
 use zkllm_verifier::statement::Statement;
-use zkllm_verifier::verify_with;
+use zkllm_verifier::{Limits, verify_with};
 
 #[derive(Args)]
 pub struct Inspect {
@@ -141,7 +141,7 @@ fn print_plan(plan: &Plan) {
 fn print_messages(program: &Program, card: &Card, receipt: &[u8]) {
     // Where a step begins in the receipt, how many messages it has, and its name.
     let mut steps: Vec<(usize, usize, String)> = Vec::new();
-    let verdict = verify_with(&card.to_bytes(), receipt, &mut |ask, unread| {
+    let verdict = verify_with(&card.to_bytes(), receipt, &Limits::default(), &mut |ask, unread| {
         let name = step(program, ask);
         match steps.last_mut() {
             Some((_, messages, last)) if *last == name => *messages += 1,

@@ -158,10 +158,9 @@ impl Gguf {
         }
     }
 
-    /// Name of the model for people, at most 200 characters without control characters.
+    /// Name of the model as the file has it, whatever is in it; of a longer one the first 200 characters.
     pub fn name(&self) -> String {
-        let name = self.text("general.name").unwrap_or("unnamed model");
-        name.chars().filter(|c| !c.is_control()).take(200).collect()
+        self.text("general.name").unwrap_or("unnamed model").chars().take(200).collect()
     }
 
     /// Reads the sizes and refuses every variation of the architecture that inference would get wrong.

@@ -7,11 +7,11 @@ use crate::causal;
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use zkllm_kernels::{Addend, Backend, Entries, Factor, Integers, Ints, Scan, Tensor, each_width};
-use zkllm_verifier::arith::mle;
-use zkllm_verifier::einsum::{ProductClaim, rotary_weights, shared_axes};
+use zkllm_verifier::arith::{mle, tables};
+use zkllm_verifier::einsum::{ProductClaim, shared_axes};
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{
-    AxisId, Index, ListId, Operand, Product, ProductId, ProductKind, Program, Source, Sum, Term,
+    AxisId, Index, ListId, Operand, Product, ProductId, ProductKind, Program, Rotary, Source, Sum, Term,
 };
 
 /// The two tables of a product's sumcheck, over the true lengths of `axes`.
@@ -81,7 +81,7 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
             ProductKind::Rotary(rotary) => {
                 let [time, half, pair] =
                     [rotary.time, rotary.half, rotary.pair].map(|axis| claim.point(product, axis).unwrap_or(&[]));
-                let public = self.backend.table(rotary_weights(self.program, rotary, time, half, pair));
+                let public = self.backend.table(self.rotary_weights(rotary, time, half, pair));
                 (Factor::Table(public), Some(left), vec![None; axes.len()])
             }
         };
@@ -301,6 +301,23 @@ impl<'r, 'a, B: Backend> Reader<'r, 'a, B> {
 
     fn tensor(&self, column: usize) -> Tensor<'a> {
         causal::tensor(self.program, &self.program.columns[column], self.columns[column])
+    }
+
+    /// The rotary embedding's weights on `(t, half, e)`, row major, when its result is weighted by eq at the three points:
+    /// `W[t,0,e] = w_t w_e (w_0 cos + w_1 sin)`, `W[t,1,e] = w_t w_e (w_1 cos - w_0 sin)`. Spec: einsum.rotary.
+    fn rotary_weights(&self, rotary: &Rotary, time: &[Fr], half: &[Fr], pair: &[Fr]) -> Vec<Fr> {
+        let (times, pairs) = (self.eq_table(Some(time), rotary.time), self.eq_table(Some(pair), rotary.pair));
+        let w1 = half.first().copied().unwrap_or(Fr::ZERO);
+        let w0 = Fr::ONE - w1;
+        let table = tables::rotary(times.len(), pairs.len(), rotary.base, rotary.fraction);
+        let mut weights = Vec::with_capacity(2 * times.len() * pairs.len());
+        for (w_t, row) in times.iter().zip(&table) {
+            let entries =
+                || pairs.iter().zip(row).map(|(w_e, (cos, sin))| (*w_t * w_e, Fr::from(*cos), Fr::from(*sin)));
+            weights.extend(entries().map(|(w, cos, sin)| w * (w0 * cos + w1 * sin)));
+            weights.extend(entries().map(|(w, cos, sin)| w * (w1 * cos - w0 * sin)));
+        }
+        weights
     }
 
     fn eq_table(&self, point: Option<&[Fr]>, axis: AxisId) -> Vec<Fr> {

@@ -98,6 +98,11 @@ pub fn ranks(plan: &Plan, term: &PoolTerm, scale: Fr) -> Vec<Rank> {
             Factor::Eq(point) => Bits::Eq(point.clone()),
             Factor::Below(point, length) => Bits::Below(point.clone(), *length),
             Factor::Vector(values) => Bits::Dense(values.clone(), width),
+            Factor::Sparse(entries) => {
+                let mut values = vec![Fr::ZERO; entries.last().map_or(0, |(last, _)| last + 1)];
+                entries.iter().for_each(|(at, weight)| values[*at] = *weight);
+                Bits::Dense(values, width)
+            }
             Factor::Causal(time, earlier, length) => {
                 axes.next();
                 Bits::Dense(causal(time, earlier, *length), time.len() + earlier.len())

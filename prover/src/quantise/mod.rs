@@ -17,10 +17,13 @@ use crate::infer::{Columns, InferError, Multiply, ON_CPU};
 use crate::model::{Kind, Message, Model, ModelError};
 use zkllm_verifier::card::{Architecture, Card, Precision};
 use zkllm_verifier::limits;
+use zkllm_verifier::name::{self, Fault};
 
 /// How to quantise.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The card's name; the model's own where there is none.
+    pub name: Option<String>,
     /// log2 of the rows and of the columns of a commitment's chunk.
     pub chunk_log: u32,
     /// Most tokens of a statement; at most the model's context.
@@ -36,7 +39,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chunk_log: 11, context: 2048, precision: STANDARD, calibration: Vec::new(), margin: 2 }
+        Self { name: None, chunk_log: 11, context: 2048, precision: STANDARD, calibration: Vec::new(), margin: 2 }
     }
 }
 
@@ -84,6 +87,14 @@ pub enum QuantiseError {
     /// The calibration failed.
     #[error("calibration: {0}")]
     Calibration(#[from] InferError),
+    /// A name that a card cannot have.
+    #[error("a card cannot have the name {name:?}: {problem}; give it another one with --name")]
+    Name {
+        /// The name, its hidden characters named.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A number that a card cannot hold.
     #[error("{what} is {value}, and a card holds {allowed}; this model is not supported")]
     Unsupported {
@@ -132,6 +143,21 @@ pub fn quantise(model: &Model, options: &Options) -> Result<(Card, Columns), Qua
     quantise_by(ON_CPU, model, options)
 }
 
+/// The name, if a card can have it.
+fn named(name: &str) -> Result<String, QuantiseError> {
+    let problem = match name::fault(name) {
+        _ if name.len() > limits::NAME => {
+            format!("it has {} bytes, and there is room for {}", name.len(), limits::NAME)
+        }
+        Some(Fault::Hidden(c)) => {
+            format!("it has the character U+{:04X}, which is invisible or moves others", u32::from(c))
+        }
+        Some(Fault::Space) => "it has a space at an end, or two together".into(),
+        None => return Ok(name.into()),
+    };
+    Err(QuantiseError::Name { name: name::visible(name), problem })
+}
+
 /// [`quantise`], the arithmetic of the calibration done by `multiply`.
 ///
 /// # Errors
@@ -170,12 +196,8 @@ pub fn uncalibrated(model: &Model, options: &Options) -> Result<Card, QuantiseEr
     // score = q.k / 2^score_scale; the rest of 1/sqrt(head_dim) goes into the query weights.
     precision.score_scale = (shape.head_dim as f64).sqrt().log2().round() as u32;
     let epsilon = shape.width as f64 * shape.norm_epsilon * 4f64.powi(precision.residual_fraction as i32);
-    let mut name = model.name.chars().filter(|c| !c.is_control()).collect::<String>();
-    while name.len() > limits::NAME {
-        name.pop();
-    }
     Ok(Card {
-        name,
+        name: named(options.name.as_deref().unwrap_or(&model.name))?,
         architecture: Architecture::Llama,
         layers: size("the number of layers", shape.layers, limits::LAYERS)?,
         width: size("the width", shape.width, limits::WIDTH)?,
@@ -226,4 +248,32 @@ fn calibration(model: &Model) -> Vec<Vec<u32>> {
         );
     }
     sequences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_no_card_can_have_are_refused_with_what_is_wrong() {
+        let long = "n".repeat(129);
+        for (name, problem) in [
+            ("a\u{200b}b", "U+200B"),
+            ("\u{202e}gpj", "U+202E"),
+            ("\u{3164}", "U+3164"),
+            ("tab\t", "U+0009"),
+            ("no\u{a0}break", "U+00A0"),
+            (" first", "a space at an end"),
+            ("last ", "a space at an end"),
+            ("two  of them", "two together"),
+            (&long, "129 bytes"),
+        ] {
+            let said = named(name).expect_err("a name for a card").to_string();
+            assert!(said.contains(problem) && said.contains("--name"), "{said}");
+            assert!(said.chars().all(|c| !name::is_hidden(c)), "{said:?}");
+        }
+        for name in ["SmolLM2 135M", "模型 ☃ Größe", "דגם", ""] {
+            assert_eq!(named(name).expect("a name"), name);
+        }
+    }
 }

@@ -91,6 +91,7 @@ pub fn tiny(seed: u64, tiny: Tiny) -> Result<(Card, Columns), QuantiseError> {
     let sequence =
         |first: u32| (0..24).map(|step: u32| (first + step * step * 7 + step * first) % vocabulary).collect();
     let options = Options {
+        name: None,
         chunk_log: 4,
         context: 64,
         precision: Precision { digit_bits: tiny.digit_bits, ..SMALL },

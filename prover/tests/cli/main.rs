@@ -251,3 +251,16 @@ fn a_gpu_that_is_not_there_is_an_error_and_auto_says_what_it_took() {
     assert!(auto.status.success() && String::from_utf8_lossy(&auto.stderr).contains("backend: "));
     fails(&prove(&at("model.card"), &path, &[&prompt[..], &["gpu"]].concat()), 2, "possible values", None);
 }
+
+#[test]
+fn the_card_has_the_name_that_it_is_given_or_says_why_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let commit = |name: &str| zkllm(&["commit", MODEL, "--out", &out, "--chunk-log", "9", "--json", "--name", name]);
+    fails(&commit("Tiny\u{202e}LM"), 2, "U+202E", None);
+    fails(&commit("Tiny  LM"), 2, "--name", None);
+    let committed = commit("Kleines Modell ☃");
+    assert!(committed.status.success(), "{}", said(&committed));
+    let report: serde_json::Value = serde_json::from_slice(&committed.stdout).expect("one JSON object");
+    assert_eq!(report["model"], "Kleines Modell ☃");
+}

@@ -14,7 +14,7 @@ use zkllm_verifier::dory::{self, Setup};
 use zkllm_verifier::drive::{PROTOCOL, drive, transcript};
 use zkllm_verifier::ledger::{Form, Ledger};
 use zkllm_verifier::plan::Plan;
-use zkllm_verifier::program::Table;
+use zkllm_verifier::program::{Program, Table};
 use zkllm_verifier::receipt::Receipt;
 use zkllm_verifier::statement::Statement;
 use zkllm_verifier::transcript::Transcript;
@@ -32,7 +32,8 @@ pub fn code(subject: &str, folder: &Path, case: &Value) -> Option<&'static str> 
         "card" => return card(folder, case),
         "ledger" => ledger(folder, case),
         "dory" => opened(folder, case),
-        "sumcheck" | "tlookup" => program(folder, case),
+        "program" => program(folder, case).check(),
+        "sumcheck" | "tlookup" => proved(folder, case),
         "receipt" => verify(&bytes(folder, &case["card"]), &bytes(folder, &case["receipt"])).map(|_| ()),
         other => panic!("no subject {other}"),
     };
@@ -239,14 +240,19 @@ fn opened(folder: &Path, case: &Value) -> Result<(), Refusal> {
     reader.finish()
 }
 
+/// A program that is no card's.
+fn program(folder: &Path, case: &Value) -> Program {
+    let bytes = fs::read(folder.join(text(&case["program"]))).expect("a program");
+    programs::read(&serde_json::from_slice(&bytes).expect("a program"))
+}
+
 /// A receipt for a program that is no card's.
-fn program(folder: &Path, case: &Value) -> Result<(), Refusal> {
+fn proved(folder: &Path, case: &Value) -> Result<(), Refusal> {
     let card = Card::parse(&bytes(folder, &case["card"]))?;
     let receipt = bytes(folder, &case["receipt"]);
     let receipt = Receipt::parse(&receipt)?;
     let statement = Statement::new(&card, receipt.tokens, receipt.prompt_length)?;
-    let program = serde_json::from_slice(&fs::read(folder.join(text(&case["program"]))).expect("a program"));
-    let plan = Plan::new(programs::read(&program.expect("a program")), card.chunk_log as usize)?;
+    let plan = Plan::new(program(folder, case), card.chunk_log as usize)?;
     let mut reader = Reader::new(receipt.proof, transcript(&card, &statement));
     drive(&plan, &card, &Setup::shipped(plan.chunk_log)?, &mut reader)?;
     reader.finish()

@@ -8,6 +8,7 @@ use crate::forge::{exists, integer, unravel};
 use serde_json::{Value, json};
 use sha3::{Digest, Sha3_256};
 use std::io;
+use std::iter::zip;
 use std::path::Path;
 use std::sync::Arc;
 use zkllm_kernels::{Backend, Cpu, Integers, Numbers};
@@ -204,7 +205,24 @@ fn bound_cards(refused: &Refused<'_>, honest: &Case) -> io::Result<()> {
     bound("card-of-a-range-of-no-bits", &|card| card.precision.value_bits = 0)?;
     bound("card-of-too-fine-angles", &|card| card.precision.rotary_fraction = 31)?;
     let other = model(LEAST, 5, "least", 4, &[1, 3], 2);
-    bound("card-of-another-model", &|card| *card = other.card.clone())
+    bound("card-of-another-model", &|card| *card = other.card.clone())?;
+    too_much_work(refused, honest)
+}
+
+/// A card of sizes that are each allowed, and a statement of 32 tokens about it.
+fn too_much_work(refused: &Refused<'_>, honest: &Case) -> io::Result<()> {
+    let mut card = honest.card.clone();
+    (card.width, card.kv_heads, card.pairs, card.hidden) = (30, 996, 1 << 17, 32_112);
+    (card.vocabulary, card.chunk_log, card.precision.digit_bits) = (1 << 20, 14, 4);
+    (card.precision.gap_bits, card.precision.gate_bits) = (20, 20);
+    let (old, new) = (honest.card.to_bytes(), card.to_bytes());
+    let tokens = honest.statement.tokens().len();
+    let receipt = [
+        (10, 32, Sha3_256::digest(&new).to_vec()),
+        (42, 4, 32u32.to_le_bytes().to_vec()),
+        (50 + 4 * tokens, 0, vec![0; 4 * (32 - tokens)]),
+    ];
+    refused("card-of-too-much-work", &[(0, old.len(), new)], &receipt)
 }
 
 /// Proofs that are well made but for a witness that is false.
@@ -232,10 +250,11 @@ pub fn cards(folder: &Path) -> io::Result<()> {
     let honest = model(LEAST, 1, "least", 4, &[1, 3], 2).card;
     write(&folder.join("honest/model.card"), honest.to_bytes())?;
     case(folder, "honest", json!({ "card": file("model.card", &[]), "fields": check::fields(&honest) }), true)?;
-    let changed: [(&str, fn(&mut Card)); 8] = [
+    let changed: [(&str, fn(&mut Card)); 9] = [
         ("no-name", |card| card.name.clear()),
         ("a-name-of-128-bytes", |card| card.name = "n".repeat(128)),
         ("a-name-in-another-script", |card| card.name = "模型 ☃ Größe".into()),
+        ("a-name-from-right-to-left", |card| card.name = "דגם 2 نموذج".into()),
         ("no-commitments", |card| card.commitments.clear()),
         ("the-greatest-sizes", |card| {
             (card.layers, card.width, card.hidden, card.vocabulary, card.context) =
@@ -274,6 +293,9 @@ pub fn cards(folder: &Path) -> io::Result<()> {
         ("a-name-with-a-zero-width-space".into(), (12, 3, vec![0xe2, 0x80, 0x8b])),
         ("a-name-that-turns-right-to-left".into(), (12, 3, vec![0xe2, 0x80, 0xae])),
         ("a-name-with-a-byte-order-mark".into(), (12, 3, vec![0xef, 0xbb, 0xbf])),
+        ("a-name-that-begins-with-a-space".into(), (12, 1, b" ".to_vec())),
+        ("a-name-that-ends-with-a-space".into(), (16, 1, b" ".to_vec())),
+        ("a-name-with-two-spaces".into(), (13, 2, b"  ".to_vec())),
         ("tied-is-2".into(), (flags, 1, vec![2])),
         ("biases-is-255".into(), (flags + 1, 1, vec![255])),
         ("a-precision-of-101".into(), (precision, 1, vec![101])),
@@ -287,6 +309,53 @@ pub fn cards(folder: &Path) -> io::Result<()> {
         ("byte-after-the-end".into(), (bytes.len(), 0, vec![0])),
         ("a-commitment-after-the-last".into(), (bytes.len(), 0, vec![0; 192])),
     ];
+    // A character of every range, and of every way of being invisible.
+    for c in [
+        '\u{7f}',
+        '\u{a0}',
+        '\u{34f}',
+        '\u{605}',
+        '\u{61c}',
+        '\u{6dd}',
+        '\u{70f}',
+        '\u{891}',
+        '\u{8e2}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{1680}',
+        '\u{17b5}',
+        '\u{180e}',
+        '\u{2000}',
+        '\u{200d}',
+        '\u{2029}',
+        '\u{202f}',
+        '\u{2066}',
+        '\u{2800}',
+        '\u{3000}',
+        '\u{3164}',
+        '\u{e000}',
+        '\u{fdd0}',
+        '\u{fe0f}',
+        '\u{ffa0}',
+        '\u{fff9}',
+        '\u{fffe}',
+        '\u{110bd}',
+        '\u{110cd}',
+        '\u{13430}',
+        '\u{16fe4}',
+        '\u{1bca0}',
+        '\u{1d159}',
+        '\u{1d173}',
+        '\u{1ffff}',
+        '\u{2fffe}',
+        '\u{3ffff}',
+        '\u{e0041}',
+        '\u{e0100}',
+        '\u{10ffff}',
+    ] {
+        let bytes = c.to_string().into_bytes();
+        broken.push((format!("a-name-with-u-{:04x}", u32::from(c)), (12, bytes.len(), bytes)));
+    }
     let names = ["layers", "width", "kv-heads", "group", "pairs", "hidden", "vocabulary", "context"];
     let limits = [1 << 10, 1 << 17, 1 << 17, 1 << 17, 1 << 17, 1 << 17, 1 << 20, 1 << 16];
     for (at, (name, limit)) in names.into_iter().zip(limits).enumerate() {
@@ -396,12 +465,19 @@ fn ranged(builder: &mut Builder, axis: AxisId) {
 
 /// Receipts for small programs.
 pub fn programs(folder: &Path) -> io::Result<()> {
-    for (subject, name, statements) in PROGRAMS {
-        let mut builder = Builder::new(6);
-        statements(&mut builder);
-        small(&folder.join(subject), name, &builder.finish().expect("a program"))?;
+    for ((subject, ..), (name, program)) in zip(PROGRAMS, built()) {
+        small(&folder.join(subject), name, &program)?;
     }
     Ok(())
+}
+
+/// The small programs, by name.
+pub fn built() -> impl Iterator<Item = (&'static str, Program)> {
+    PROGRAMS.into_iter().map(|(_, name, statements)| {
+        let mut builder = Builder::new(6);
+        statements(&mut builder);
+        (name, builder.finish().expect("a program"))
+    })
 }
 
 /// The values of a small program: the model's as they come, the others by their rules.

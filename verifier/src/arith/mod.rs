@@ -1,4 +1,5 @@
-//! Decides small numbers: multilinear extensions over public data, and integer tables.
+//! Decides small numbers: multilinear extensions over public data, integer tables, and sums of them.
 
+pub mod dot;
 pub mod mle;
 pub mod tables;

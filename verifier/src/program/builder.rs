@@ -112,7 +112,7 @@ impl Builder {
         let Column { name, axes, .. } = self.program.columns[column].clone();
         self.program.columns[column].origin = Origin::Witness(Rule::Round { of: sum.clone(), shift });
         self.program.schedule.push(column);
-        let remainder = sum.plus(Sum::constant(1 << (shift - 1))).plus(Sum::of(-(1 << shift), column, &axes));
+        let remainder = sum.plus(Sum::constant(power(shift - 1))).plus(Sum::of(-power(shift), column, &axes));
         self.unsigned(&format!("{name}.remainder"), &axes, false, remainder, shift)
     }
 
@@ -125,7 +125,7 @@ impl Builder {
             let high = format!("{name}.high");
             let digit = self.witness(&high, axes, causal, Rule::Digit { of: sum.clone(), shift: low });
             self.unsigned(&high, axes, causal, Sum::of(1, digit, axes), bits - low)?;
-            sum = sum.plus(Sum::of(-(1 << low), digit, axes));
+            sum = sum.plus(Sum::of(-power(low), digit, axes));
         }
         let table = self.table(Table::Range { bits: bits.min(low) });
         self.lookup(name, axes, causal, table, vec![sum]);
@@ -140,12 +140,12 @@ impl Builder {
             return Err(Refusal::BadCard);
         }
         let low = self.digit_bits.min(bits);
-        let mut sum = sum.plus(Sum::constant(1 << (low - 1)));
+        let mut sum = sum.plus(Sum::constant(power(low - 1)));
         if bits > low {
             let high = format!("{name}.high");
             let digit = self.witness(&high, axes, causal, Rule::Digit { of: sum.clone(), shift: low });
             self.signed(&high, axes, causal, Sum::of(1, digit, axes), bits - low)?;
-            sum = sum.plus(Sum::of(-(1 << low), digit, axes));
+            sum = sum.plus(Sum::of(-power(low), digit, axes));
         }
         let table = self.table(Table::Range { bits: low });
         self.lookup(&format!("{name}.range"), axes, causal, table, vec![sum]);
@@ -165,7 +165,7 @@ impl Builder {
     /// The program, with a multiplicity column for every table.
     ///
     /// # Errors
-    /// `OverLimit`, and `BadCard` for a program in which some witness column is not constrained.
+    /// `BadCard` for a table that is not defined, and those of [`Program::check`].
     pub fn finish(mut self) -> Result<Program, Refusal> {
         for table in 0..self.program.tables.len() {
             let of = self.program.tables[table];
@@ -175,8 +175,7 @@ impl Builder {
             let axis = self.axis("row", 1 << of.bits());
             self.column(&format!("multiplicity{table}"), &[axis], false, Origin::Multiplicity(table));
         }
-        self.program.every_witness_is_constrained()?;
-        self.program.axes_agree()?;
+        self.program.check()?;
         Ok(self.program)
     }
 
@@ -186,119 +185,17 @@ impl Builder {
     }
 }
 
+/// `2^bits`, or the largest number there is: no program with such a coefficient is finished.
+pub fn power(bits: u32) -> i128 {
+    if bits < i128::BITS - 1 { 1 << bits } else { i128::MAX }
+}
+
 /// Refuses relations between integers of more than 250 bits: the field has 255. Spec: program.wrap.
 pub fn no_wrap(bits: u32) -> Result<(), Refusal> {
     if bits < 250 { Ok(()) } else { Err(Refusal::CouldWrap) }
 }
 
-impl Program {
-    /// Every witness column is a value of a lookup over its own axes, read one to one, or the subject of a zero
-    /// statement. Spec: program.constrained.
-    fn every_witness_is_constrained(&self) -> Result<(), Refusal> {
-        let reads = |sum: &Sum, id: ColumnId| {
-            sum.terms.iter().any(|term| {
-                let axes = &self.columns[id].axes;
-                term.source == Source::Column(id)
-                    && term.index.iter().zip(axes).all(|(index, axis)| *index == Index::At(*axis))
-            })
-        };
-        for (id, column) in self.columns.iter().enumerate() {
-            let looked_up = |lookup: &Lookup| {
-                lookup.axes == column.axes
-                    && lookup.causal == column.causal
-                    && lookup.values.iter().any(|sum| reads(sum, id))
-            };
-            let zeroed = |zero: &Zero| zero.axes == column.axes && !column.causal && reads(&zero.sum, id);
-            if matches!(column.origin, Origin::Witness(_))
-                && !self.lookups.iter().any(looked_up)
-                && !self.zeros.iter().any(zeroed)
-            {
-                return Err(Refusal::BadCard);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Program {
-    /// What the claims' weights rely on: an axis read at another has its length, no axis of a reader is read twice, lists
-    /// stay within the axes they pick from, the two axes of a causal pair have one length. Spec: program.axes.
-    fn axes_agree(&self) -> Result<(), Refusal> {
-        let read = |operand: &Operand| self.reads(&operand.sum, &operand.axes, false);
-        let result = |product: &Product, right: &Operand| {
-            let made = |axis| product.left.axes.contains(axis) || right.axes.contains(axis);
-            product.axes.iter().all(made) && read(right)
-        };
-        let products = self.products.iter().all(|product| {
-            let left = &product.left;
-            let agrees = match &product.kind {
-                ProductKind::Einsum(right) => result(product, right),
-                ProductKind::Scores(right) => {
-                    let pair = self.pair(&product.axes);
-                    let apart = pair.is_some_and(|(t, u)| left.axes.contains(&t) && right.axes.contains(&u));
-                    apart && result(product, right)
-                }
-                ProductKind::Rotary(_) => product.axes == left.axes,
-            };
-            agrees && read(left)
-        });
-        let columns = self.columns.iter().all(|column| !column.causal || self.pair(&column.axes).is_some());
-        let lookups = self.lookups.iter().all(|lookup| {
-            (!lookup.causal || self.pair(&lookup.axes).is_some())
-                && lookup.values.iter().all(|sum| self.reads(sum, &lookup.axes, lookup.causal))
-        });
-        let zeros = self.zeros.iter().all(|zero| self.reads(&zero.sum, &zero.axes, false));
-        if products && columns && lookups && zeros { Ok(()) } else { Err(Refusal::BadCard) }
-    }
-
-    /// The last two of `axes`, if they have one length.
-    fn pair(&self, axes: &[AxisId]) -> Option<(AxisId, AxisId)> {
-        match axes {
-            [.., t, u] if self.axes[*t].length == self.axes[*u].length => Some((*t, *u)),
-            _ => None,
-        }
-    }
-
-    /// Every term of `sum` can be read over `axes`, of which the last two are a causal pair if `causal`.
-    fn reads(&self, sum: &Sum, axes: &[AxisId], causal: bool) -> bool {
-        let length = |axis: AxisId| self.axes[axis].length;
-        let pair = if causal { axes.get(axes.len().saturating_sub(2)..).unwrap_or_default() } else { &[] };
-        sum.terms.iter().all(|term| {
-            let named: Vec<AxisId> = term.index.iter().filter_map(|index| index.reader()).collect();
-            let once = named.iter().enumerate().all(|(at, axis)| axes.contains(axis) && !named[..at].contains(axis));
-            let (source, triangle) = match term.source {
-                Source::Column(id) => (&self.columns[id].axes, self.columns[id].causal),
-                Source::Product(id) => {
-                    (&self.products[id].axes, matches!(self.products[id].kind, ProductKind::Scores(_)))
-                }
-                // Its mass is not taken: it stands over all axes of its reader.
-                Source::Below(list) => {
-                    let [Index::At(t), Index::At(i)] = term.index[..] else { return false };
-                    let list = &self.lists[list];
-                    let fits = list.len() == length(t) && list.iter().all(|&end| end <= length(i));
-                    return once && fits && axes.len() == 2 && !causal;
-                }
-            };
-            let agree = |(index, &axis): (&Index, &AxisId)| match *index {
-                Index::At(reader) => length(reader) == length(axis),
-                Index::Before(reader) => length(reader) == length(axis) && !pair.contains(&reader),
-                Index::All => true,
-                Index::Pick(reader, list) => {
-                    let list = &self.lists[list];
-                    let fits = list.len() == length(reader) && list.iter().all(|&at| at < length(axis));
-                    fits && !pair.contains(&reader)
-                }
-            };
-            // What is read at u is 0 where u > t: no weight says so.
-            let paired = match *pair {
-                [t, u] if named.contains(&u) => triangle && term.index.ends_with(&[Index::At(t), Index::At(u)]),
-                _ => true,
-            };
-            once && paired && term.index.len() == source.len() && term.index.iter().zip(source).all(agree)
-        })
-    }
-}
-
+/// Sums saturate: a number that 128 bits do not hold is refused when the program is finished.
 impl Sum {
     /// A constant.
     pub fn constant(constant: i128) -> Self {
@@ -324,16 +221,16 @@ impl Sum {
 
     /// The sum of both.
     pub fn plus(mut self, other: Sum) -> Self {
-        self.constant += other.constant;
+        self.constant = self.constant.saturating_add(other.constant);
         self.terms.extend(other.terms);
         self
     }
 
     /// `factor` times the sum.
     pub fn times(mut self, factor: i128) -> Self {
-        self.constant *= factor;
+        self.constant = self.constant.saturating_mul(factor);
         for term in &mut self.terms {
-            term.coefficient *= factor;
+            term.coefficient = term.coefficient.saturating_mul(factor);
         }
         self
     }

@@ -1,6 +1,6 @@
 //! Decides what a LLaMA model computes: RMSNorm, rotary embedding, grouped-query attention, SwiGLU. Spec: program.llama.
 
-use super::builder::no_wrap;
+use super::builder::{no_wrap, power};
 use super::*;
 use alloc::format;
 use alloc::vec;
@@ -13,7 +13,7 @@ pub fn program(card: &Card, statement: &Statement) -> Result<Program, Refusal> {
     if statement.tokens().len().saturating_mul(card.pairs as usize) > limits::ROTARY {
         return Err(Refusal::OverLimit);
     }
-    if card.precision.rotary_fraction > 30 || card.epsilon == 0 {
+    if card.precision.rotary_fraction > limits::ROTARY_FRACTION || card.epsilon == 0 {
         return Err(Refusal::BadCard);
     }
     let mut llama = Llama::new(card, statement);
@@ -219,7 +219,7 @@ impl<'a> Llama<'a> {
         )?;
         let silu = Table::Silu { bits: p.gate_bits.max(1), fraction: p.gate_fraction, out: p.swish_fraction };
         let silu = self.builder.table(silu);
-        let row = Sum::of(1, gate, &axes).plus(Sum::constant(1 << (p.gate_bits.max(1) - 1)));
+        let row = Sum::of(1, gate, &axes).plus(Sum::constant(power(p.gate_bits.max(1) - 1)));
         let swish =
             self.builder.witness("swish", &axes, false, Rule::Output { table: silu, of: row.clone(), output: 0 });
         self.builder.lookup("swish", &axes, false, silu, vec![row, Sum::of(1, swish, &axes)]);
@@ -268,7 +268,7 @@ impl<'a> Llama<'a> {
         let top = builder.witness("top", &row, false, Rule::RowMax { of: score.clone(), over: u, shift: k });
         builder.signed("top", &row, false, Sum::of(1, top, &row), p.top_bits)?;
         let gap = builder.witness("gap", &pair, true, Rule::Gap { top, of: score.clone(), shift: k });
-        let remainder = score.plus(Sum::of(-(1 << k), top, &row)).plus(Sum::of(1 << k, gap, &pair));
+        let remainder = score.plus(Sum::of(-power(k), top, &row)).plus(Sum::of(power(k), gap, &pair));
         builder.unsigned("scores.remainder", &pair, true, remainder, k)?;
         let table =
             builder.table(Table::Exp { bits: p.gap_bits, fraction: p.score_fraction, precision: p.exp_precision });
@@ -290,7 +290,7 @@ impl<'a> Llama<'a> {
         );
         let raise = shift(p.attention_fraction, p.value_fraction)?;
         let sigma = Sum::term(1, Column(exp), &over_u);
-        let numerator = Sum::product(1 << raise, mix, &out);
+        let numerator = Sum::product(power(raise), mix, &out);
         let attention = builder.witness(
             "attention",
             &out,

@@ -1,8 +1,9 @@
 //! Decides what a lookup table holds.
 
-use crate::arith::tables;
+use crate::arith::{mle, tables};
 use crate::limits;
 use alloc::vec::Vec;
+use ark_bls12_381::Fr;
 
 /// A lookup table of `2^bits` rows; the first entry of a row is its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,15 @@ impl Table {
         bits <= limits::TABLE_BITS && fits
     }
 
+    /// Entries of a row: its number and the outputs.
+    pub fn entries(self) -> usize {
+        match self {
+            Table::Range { .. } => 1,
+            Table::Exp { .. } => 3,
+            Table::Silu { .. } => 2,
+        }
+    }
+
     /// log2 of the number of rows.
     pub fn bits(self) -> usize {
         match self {
@@ -41,11 +51,24 @@ impl Table {
         match self {
             Table::Range { .. } => Vec::new(),
             Table::Exp { bits, fraction, precision } => {
-                let exp = tables::exp(1 << bits, fraction, precision);
-                let zero = (0..exp.len()).map(|row| i64::from(row == 0)).collect();
-                alloc::vec![exp, zero]
+                let rows = 1 << bits;
+                let zero = (0..rows).map(|row| i64::from(row == 0)).collect();
+                alloc::vec![tables::exp(fraction, precision).take(rows).collect(), zero]
             }
-            Table::Silu { bits, fraction, out } => alloc::vec![tables::silu(bits, fraction, out)],
+            Table::Silu { bits, fraction, out } => alloc::vec![tables::silu(bits, fraction, out).collect()],
+        }
+    }
+
+    /// The extensions of the outputs at `point`, of as many coordinates as the table has bits, without a table in memory.
+    pub fn extensions(self, point: &[Fr]) -> Vec<Fr> {
+        match self {
+            Table::Range { .. } => Vec::new(),
+            Table::Exp { fraction, precision, .. } => {
+                alloc::vec![mle::extension(point, tables::exp(fraction, precision)), mle::eq_index(point, 0)]
+            }
+            Table::Silu { bits, fraction, out } => {
+                alloc::vec![mle::extension(point, tables::silu(bits, fraction, out))]
+            }
         }
     }
 }
