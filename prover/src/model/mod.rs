@@ -1,8 +1,9 @@
-//! Decides what a model is to the rest of the prover: sizes, weights in f32, a tokenizer and a chat template, read from one
-//! GGUF file or made from a seed.
+//! Decides what a model is to the rest of the prover: sizes, weights in f32, a tokenizer and a chat template, read from
+//! one GGUF file or made from a seed.
 //!
 //! Nothing here is proved: the weights become the statement's only after quantisation and commitment.
 
+mod byte_level;
 mod chat;
 mod digest;
 mod error;
@@ -11,6 +12,7 @@ mod gguf;
 mod random;
 mod sentencepiece;
 mod shape;
+mod special;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -23,7 +25,7 @@ pub use chat::{Chat, Message};
 pub use error::ModelError;
 pub use random::tokens as random_tokens;
 pub use shape::{Kind, Shape};
-pub use tokenizer::{Stream, Tokenizer};
+pub use tokenizer::{Shown, Stream, Tokenizer};
 
 enum Weights {
     File(gguf::Gguf),
@@ -52,10 +54,10 @@ impl Model {
         let file = gguf::Gguf::open(path)?;
         let shape = file.shape()?;
         let tokenizer = Tokenizer::from_gguf(&file, shape.vocabulary)?;
-        let written = |token: Option<u32>| token.map_or("", |token| tokenizer.control_text(token));
-        let template = file.value("tokenizer.chat_template").and_then(|value| value.to_string().ok());
+        let written = |token: Option<u32>| token.map_or("", |token| tokenizer.written(token));
+        let template = file.optional_text("tokenizer.chat_template")?;
         let chat = template.map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
-        Ok(Model { name: file.name(), shape, tokenizer, chat, weights: Weights::File(file) })
+        Ok(Model { name: file.name()?, shape, tokenizer, chat, weights: Weights::File(file) })
     }
 
     /// A model with random weights, the same for the same shape and seed on every machine; bytes are its tokens.
@@ -91,7 +93,8 @@ impl Model {
         }
     }
 
-    /// One tensor in f32, row-major, of the dimensions `shape.dims(kind)` (`[out, in]` or `[length]`); every value is finite.
+    /// One tensor in f32, row-major, of the dimensions `shape.dims(kind)` (`[out, in]` or `[length]`); every value is
+    /// finite.
     ///
     /// Rows of queries and keys (and their biases) are in half layout: within a head, element `i` turns with element
     /// `i + head_dim / 2`. `Head` of a tied model is the embedding. `layer` must be 0 for tensors outside the layers.

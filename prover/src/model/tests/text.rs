@@ -96,7 +96,7 @@ fn damaged_vocabularies_are_refused() {
     let strings = |texts: &[&str]| Value::Array(texts.iter().map(|text| Value::String(text.to_string())).collect());
     for (key, value) in [
         ("tokenizer.ggml.tokens", strings(&["a", "b"])),
-        ("tokenizer.ggml.tokens", strings(&["a"; 259])),
+        ("tokenizer.ggml.added_tokens", strings(&["<tool>"])),
         ("tokenizer.ggml.merges", strings(&["ab"])),
         ("tokenizer.ggml.merges", strings(&["zz yy"])),
         ("tokenizer.ggml.bos_token_id", Value::U32(259)),
