@@ -80,6 +80,9 @@ impl Settings {
 
 /// Quantises a model and commits to it, with progress on stderr.
 pub fn commit(backend: &Chosen, model: &Model, options: &Options) -> Result<(Card, Columns, Secret)> {
+    if let Some(problem) = model.chat_problem() {
+        eprintln!("warning: {problem}");
+    }
     eprintln!("quantising and calibrating {}", model.name);
     let (mut card, columns) = with_backend!(backend, backend => quantise_by(&multiply_on(backend), model, options))?;
     let bar = ProgressBar::new(0)

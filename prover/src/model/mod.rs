@@ -13,6 +13,7 @@ mod random;
 mod sentencepiece;
 mod shape;
 mod special;
+mod template;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -25,6 +26,7 @@ pub use chat::{Chat, Message};
 pub use error::ModelError;
 pub use random::tokens as random_tokens;
 pub use shape::{Kind, Shape};
+pub use template::Now;
 pub use tokenizer::{Shown, Stream, Tokenizer};
 
 enum Weights {
@@ -54,9 +56,10 @@ impl Model {
         let file = gguf::Gguf::open(path)?;
         let shape = file.shape()?;
         let tokenizer = Tokenizer::from_gguf(&file, shape.vocabulary)?;
-        let written = |token: Option<u32>| token.map_or("", |token| tokenizer.written(token));
-        let template = file.optional_text("tokenizer.chat_template")?;
-        let chat = template.map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
+        let chat = match file.optional_text("tokenizer.chat_template")? {
+            Some(template) => Some(Chat::new(template, &special_texts(&file, &tokenizer)?)),
+            None => None,
+        };
         Ok(Model { name: file.name()?, shape, tokenizer, chat, weights: Weights::File(file) })
     }
 
@@ -128,12 +131,39 @@ impl Model {
         }
     }
 
-    /// Tokens of a conversation, ending where the model's answer begins.
+    /// Tokens of a conversation, ending where the model's answer begins; with today's date, where the template writes
+    /// one. Control tokens that are written in a message become those tokens, as in transformers.
     ///
     /// # Errors
     /// `NoChatTemplate`, `ChatTemplate`.
     pub fn chat_tokens(&self, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
-        let chat = self.chat.as_ref().ok_or(ModelError::NoChatTemplate)?;
-        Ok(self.tokenizer.encode(&chat.render(messages, true)?, true))
+        self.chat_tokens_at(messages, Now::clock())
     }
+
+    /// Like `chat_tokens`, at another time.
+    ///
+    /// # Errors
+    /// As `chat_tokens`.
+    pub fn chat_tokens_at(&self, messages: &[Message], now: Now) -> Result<Vec<u32>, ModelError> {
+        let chat = self.chat.as_ref().ok_or(ModelError::NoChatTemplate)?;
+        Ok(self.tokenizer.encode(&chat.render(messages, true, now)?, true))
+    }
+
+    /// Why the chat template cannot be used, if there is one and it cannot.
+    pub fn chat_problem(&self) -> Option<ModelError> {
+        let rendered = self.chat.as_ref()?.render(&[Message::user("Hello")], true, Now::clock());
+        rendered.err()
+    }
+}
+
+/// The texts of the special tokens that the file names.
+fn special_texts<'a>(file: &gguf::Gguf, tokenizer: &'a Tokenizer) -> Result<Vec<(&'static str, &'a str)>, ModelError> {
+    let named = |name| special::named(file, name, tokenizer.vocabulary());
+    let tokens = [
+        ("bos_token", tokenizer.bos),
+        ("eos_token", tokenizer.eos),
+        ("unk_token", named("unknown")?),
+        ("pad_token", named("padding")?),
+    ];
+    Ok(tokens.into_iter().filter_map(|(name, token)| Some((name, tokenizer.written(token?)))).collect())
 }

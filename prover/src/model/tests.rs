@@ -14,6 +14,7 @@ mod format;
 mod raw;
 mod real;
 mod special;
+mod template;
 mod text;
 
 use raw::Raw;
