@@ -8,7 +8,7 @@ FUZZ_OTHER_SECONDS ?= 120
 # Mesa's layer that puts a compositor's GPU first complains where there is no compositor.
 export NODEVICE_SELECT := 1
 
-.PHONY: help build demo demo-tiny test test-all spec bench cuda-check cuda-sanitize wasm-check firmware-check accuracy mutants fuzz fuzz-build fmt fmt-check lint deny clean
+.PHONY: help build demo demo-tiny test test-all spec bench cuda-check cuda-sanitize wasm-check firmware-check accuracy mutants templates fuzz fuzz-build fmt fmt-check lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -59,6 +59,10 @@ firmware-check: ## build the verifier, and a program that calls it, for a Cortex
 
 accuracy: ## perplexity of the integers against f32, of both models, on the texts of docs/accuracy.md
 	@tools/accuracy/run.sh
+
+templates: ## what jinja2 renders of chat templates, written down for the tests
+	tools/python.sh -m pip install --quiet jinja2==3.1.6
+	tools/python.sh tools/templates.py prover/src/model/tests/templates prover/src/model/tests/templates/rendered.json
 
 fuzz: ## fuzz the verifier with hostile cards and receipts (nightly Rust)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_OTHER_SECONDS=$(FUZZ_OTHER_SECONDS) tools/fuzz.sh run

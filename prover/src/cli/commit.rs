@@ -94,6 +94,9 @@ impl Settings {
 
 /// A card without commitments and the model's integers, with a word on stderr.
 pub fn quantise(backend: &Chosen, model: &Model, options: &Options) -> Result<(Card, Columns)> {
+    if let Some(problem) = model.chat_problem() {
+        tell!("warning: {problem}");
+    }
     tell!("quantising and calibrating {}", visible(&model.name));
     Ok(with_backend!(backend, backend => quantise_by(&multiply_on(backend), model, options))?)
 }

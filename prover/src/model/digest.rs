@@ -1,11 +1,12 @@
 //! Decides the bytes whose SHA3-256 names a tokenizer.
 //!
-//! In order: the bytes `zkllm tokenizer 1\n`; the tokenizer model (`gpt2`, `llama`); the number of tokens, then each token's
-//! text and its kind (one byte, numbered as in GGUF). Then for `gpt2` the pre-tokenizer's name, the number of merges and
-//! each merge as written in the file; for `llama` the text `sentencepiece`, the number of scores, each score's IEEE bits
-//! (4 bytes) and one byte for the space prefix. Then the first token and the end token (a byte 1 and the id in 4 bytes, or a
-//! byte 0), and one byte for whether the first token is added to a prompt. Numbers are little-endian, counts and lengths
-//! take 8 bytes, texts are UTF-8 preceded by their length in bytes.
+//! In order: the bytes `zkllm tokenizer 1\n`; the tokenizer model (`gpt2`, `llama`); the number of tokens, then each
+//! token's text and its kind (one byte, numbered as in GGUF, after `special.rs` has reviewed it). Then for `gpt2` the
+//! pre-tokenizer's name, the number of merges and each merge as written in the file; for `llama` the text
+//! `sentencepiece`, the number of scores, each score's IEEE bits (4 bytes) and one byte for the space prefix. Then the
+//! first token and the end token (a byte 1 and the id in 4 bytes, or a byte 0), and one byte for whether the first
+//! token is added to a prompt. Numbers are little-endian, counts and lengths take 8 bytes, texts are UTF-8 preceded by
+//! their length in bytes.
 
 use sha3::{Digest, Sha3_256};
 

@@ -8,11 +8,14 @@ pub enum ModelError {
     #[error("cannot read {path}: {source}; check the path and its permissions", path = path.display())]
     Read { path: PathBuf, source: std::io::Error },
 
-    #[error("{path} is not a GGUF file; convert the model with llama.cpp's convert_hf_to_gguf.py", path = path.display())]
-    Foreign { path: PathBuf },
+    #[error("{path} is {found}; {next}", path = path.display())]
+    Foreign { path: PathBuf, found: String, next: &'static str },
 
     #[error("the header of the model file is damaged ({reason}); fetch the file again and compare its SHA-256")]
     Header { reason: String },
+
+    #[error("the model file can be read in two ways ({what}); convert the model again with a current converter")]
+    Ambiguous { what: String },
 
     #[error(
         "the model file has no usable metadata entry `{key}` ({reason}); convert the model again with a current converter"
@@ -37,6 +40,11 @@ pub enum ModelError {
 
     #[error("tensor `{name}` is stored as {found}; requantise the file to one of {supported}", supported = super::gguf::SUPPORTED)]
     Quantisation { name: String, found: String },
+
+    #[error(
+        "tensor `{name}` begins at {offset}, which is no multiple of the file's alignment {alignment}; convert the model again"
+    )]
+    Misplaced { name: String, offset: u64, alignment: u64 },
 
     #[error("tensor `{name}` ends at byte {needed} of a file of {length}: the file is truncated; fetch it again")]
     Truncated { name: String, needed: u64, length: u64 },

@@ -1,8 +1,9 @@
-//! Decides what a model is to the rest of the prover: sizes, weights in f32, a tokenizer and a chat template, read from one
-//! GGUF file or made from a seed.
+//! Decides what a model is to the rest of the prover: sizes, weights in f32, a tokenizer and a chat template, read from
+//! one GGUF file or made from a seed.
 //!
 //! Nothing here is proved: the weights become the statement's only after quantisation and commitment.
 
+mod byte_level;
 mod chat;
 mod digest;
 mod error;
@@ -11,6 +12,8 @@ mod gguf;
 mod random;
 mod sentencepiece;
 mod shape;
+mod special;
+mod template;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -23,7 +26,8 @@ pub use chat::{Chat, Message};
 pub use error::ModelError;
 pub use random::tokens as random_tokens;
 pub use shape::{Kind, Shape};
-pub use tokenizer::{Stream, Tokenizer};
+pub use template::Now;
+pub use tokenizer::{Shown, Stream, Tokenizer};
 
 enum Weights {
     File(gguf::Gguf),
@@ -52,10 +56,11 @@ impl Model {
         let file = gguf::Gguf::open(path)?;
         let shape = file.shape()?;
         let tokenizer = Tokenizer::from_gguf(&file, shape.vocabulary)?;
-        let written = |token: Option<u32>| token.map_or("", |token| tokenizer.control_text(token));
-        let template = file.value("tokenizer.chat_template").and_then(|value| value.to_string().ok());
-        let chat = template.map(|template| Chat::new(template, written(tokenizer.bos), written(tokenizer.eos)));
-        Ok(Model { name: file.name(), shape, tokenizer, chat, weights: Weights::File(file) })
+        let chat = match file.optional_text("tokenizer.chat_template")? {
+            Some(template) => Some(Chat::new(template, &special_texts(&file, &tokenizer)?)),
+            None => None,
+        };
+        Ok(Model { name: file.name()?, shape, tokenizer, chat, weights: Weights::File(file) })
     }
 
     /// A model with random weights, the same for the same shape and seed on every machine; bytes are its tokens.
@@ -91,7 +96,8 @@ impl Model {
         }
     }
 
-    /// One tensor in f32, row-major, of the dimensions `shape.dims(kind)` (`[out, in]` or `[length]`); every value is finite.
+    /// One tensor in f32, row-major, of the dimensions `shape.dims(kind)` (`[out, in]` or `[length]`); every value is
+    /// finite.
     ///
     /// Rows of queries and keys (and their biases) are in half layout: within a head, element `i` turns with element
     /// `i + head_dim / 2`. `Head` of a tied model is the embedding. `layer` must be 0 for tensors outside the layers.
@@ -125,12 +131,39 @@ impl Model {
         }
     }
 
-    /// Tokens of a conversation, ending where the model's answer begins.
+    /// Tokens of a conversation, ending where the model's answer begins; with today's date, where the template writes
+    /// one. Control tokens that are written in a message become those tokens, as in transformers.
     ///
     /// # Errors
     /// `NoChatTemplate`, `ChatTemplate`.
     pub fn chat_tokens(&self, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
-        let chat = self.chat.as_ref().ok_or(ModelError::NoChatTemplate)?;
-        Ok(self.tokenizer.encode(&chat.render(messages, true)?, true))
+        self.chat_tokens_at(messages, Now::clock())
     }
+
+    /// Like `chat_tokens`, at another time.
+    ///
+    /// # Errors
+    /// As `chat_tokens`.
+    pub fn chat_tokens_at(&self, messages: &[Message], now: Now) -> Result<Vec<u32>, ModelError> {
+        let chat = self.chat.as_ref().ok_or(ModelError::NoChatTemplate)?;
+        Ok(self.tokenizer.encode(&chat.render(messages, true, now)?, true))
+    }
+
+    /// Why the chat template cannot be used, if there is one and it cannot.
+    pub fn chat_problem(&self) -> Option<ModelError> {
+        let rendered = self.chat.as_ref()?.render(&[Message::user("Hello")], true, Now::clock());
+        rendered.err()
+    }
+}
+
+/// The texts of the special tokens that the file names.
+fn special_texts<'a>(file: &gguf::Gguf, tokenizer: &'a Tokenizer) -> Result<Vec<(&'static str, &'a str)>, ModelError> {
+    let named = |name| special::named(file, name, tokenizer.vocabulary());
+    let tokens = [
+        ("bos_token", tokenizer.bos),
+        ("eos_token", tokenizer.eos),
+        ("unk_token", named("unknown")?),
+        ("pad_token", named("padding")?),
+    ];
+    Ok(tokens.into_iter().filter_map(|(name, token)| Some((name, tokenizer.written(token?)))).collect())
 }

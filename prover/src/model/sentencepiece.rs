@@ -1,6 +1,6 @@
-//! Decides how SentencePiece's BPE (`tokenizer.ggml.model = llama`) splits a text: of all neighbouring pieces that join to
-//! a piece of the vocabulary, the pair with the highest score joins first, the leftmost among equals; what is left outside
-//! the vocabulary becomes byte tokens.
+//! Decides how SentencePiece's BPE (`tokenizer.ggml.model = llama`) splits a text: of all neighbouring pieces that join
+//! to a piece of the vocabulary, the pair with the highest score joins first, the leftmost among equals; what is left
+//! outside the vocabulary becomes byte tokens.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
@@ -68,11 +68,13 @@ impl Pieces {
         for (id, (text, kind)) in (0u32..).zip(tokens.iter().zip(kinds)) {
             bytes.push(match *kind {
                 NORMAL | USER_DEFINED => {
-                    pieces.entry(text.to_string()).or_insert(id);
+                    // Of two with one text the later one is written, as llama.cpp's table has it.
+                    pieces.insert(text.to_string(), id);
                     text.replace(SPACE, " ").into_bytes()
                 }
                 BYTE => {
                     let digits = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+                    let digits = digits.filter(|digits| digits.len() == 2 && !digits.starts_with('+'));
                     let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
                     let byte = byte
                         .ok_or_else(|| ModelError::Tokenizer { reason: format!("token {id} is not a byte token") })?;

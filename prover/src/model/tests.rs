@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::gguf_file::{Value, write};
+use candle_core::quantized::gguf_file::Value;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
@@ -10,8 +10,14 @@ use super::float::{Cache, Float, Site};
 use super::{Chat, Kind, Message, Model, ModelError, Shape, Tokenizer};
 
 mod file;
+mod format;
+mod raw;
 mod real;
+mod special;
+mod template;
 mod text;
+
+use raw::Raw;
 
 /// A shape in which no size is a power of two.
 fn shape() -> Shape {
@@ -124,12 +130,7 @@ impl Draft {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut out = std::io::Cursor::new(Vec::new());
-        let metadata: Vec<(&str, &Value)> = self.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        let tensors: Vec<(&str, &QTensor)> =
-            self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-        write(&mut out, &metadata, &tensors).unwrap();
-        out.into_inner()
+        Raw::of(self).bytes()
     }
 
     fn load(&self) -> Result<Model, ModelError> {

@@ -1,35 +1,22 @@
 //! Decides how text becomes tokens and tokens become text, from the vocabulary inside the model file alone.
 //!
-//! Byte-level BPE (`tokenizer.ggml.model = gpt2`) runs in the `tokenizers` library; control tokens are cut out of the text
-//! here, before it, so that text written by a user never turns into a control token unless the caller asks for it.
+//! Control tokens are cut out of the text here, before it is split, so that text written by a user never turns into a
+//! control token unless the caller asks for it.
 
-use std::collections::HashMap;
-
-use candle_core::quantized::gguf_file::Value;
-use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{SplitDelimiterBehavior, normalizers::unicode::NFC};
-
+use super::byte_level;
 use super::digest::Record;
 use super::error::ModelError;
-use super::gguf::{Gguf, guarded};
+use super::gguf::{Gguf, Value};
 use super::sentencepiece::Pieces;
+use super::special::{named, review};
 
-/// Pre-tokenizers of byte-level BPE that are known.
-const PRE_TOKENIZERS: &str = "gpt-2, smollm, llama-bpe, qwen2";
+/// Most merges; vocabularies of 256,000 tokens have half a million.
+const MERGES: usize = 1 << 21;
 
-const LLAMA_BPE: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
-/// Kinds of token, numbered as in GGUF (`tokenizer.ggml.token_type`).
+/// Kinds of token, numbered as in GGUF (`tokenizer.ggml.token_type`); 0 is undefined and 5 unused.
 pub(super) const NORMAL: u8 = 1;
 pub(super) const UNKNOWN: u8 = 2;
-const CONTROL: u8 = 3;
+pub(super) const CONTROL: u8 = 3;
 pub(super) const USER_DEFINED: u8 = 4;
 pub(super) const BYTE: u8 = 6;
 
@@ -40,12 +27,18 @@ enum Algorithm {
     Bytes,
 }
 
+/// A token as the vocabulary writes it.
+struct Entry {
+    text: String,
+    kind: u8,
+    /// What it stands for; nothing for control tokens.
+    bytes: Vec<u8>,
+}
+
 /// The tokenizer of one model.
 pub struct Tokenizer {
     algorithm: Algorithm,
-    vocabulary: usize,
-    /// The bytes each token stands for; empty for control tokens.
-    bytes: Vec<Vec<u8>>,
+    entries: Vec<Entry>,
     /// Control tokens and their text, longest text first.
     control: Vec<(String, u32)>,
     /// Tokens that are recognised wherever they are written, longest text first.
@@ -59,40 +52,17 @@ pub struct Tokenizer {
     pub eos: Option<u32>,
 }
 
-fn refuse(reason: impl Into<String>) -> ModelError {
+/// What a token stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Text, of as many tokens as follow each other.
+    Text(String),
+    /// A control token (or any other that stands for no text), as the vocabulary writes it.
+    Control(u32, String),
+}
+
+pub(super) fn refuse(reason: impl Into<String>) -> ModelError {
     ModelError::Tokenizer { reason: reason.into() }
-}
-
-/// The printable character that byte-level BPE writes for a byte (GPT-2's table).
-fn byte_character(byte: u8) -> char {
-    let printable = |b: u8| matches!(b, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
-    if printable(byte) {
-        return char::from(byte);
-    }
-    let before = (0..byte).filter(|&b| !printable(b)).count() as u32;
-    char::from_u32(256 + before).unwrap_or('\u{fffd}')
-}
-
-fn pre_tokenizer(name: &str) -> Result<PreTokenizerWrapper, ModelError> {
-    let split = |pattern: &str| {
-        let split = Split::new(SplitPattern::Regex(pattern.into()), SplitDelimiterBehavior::Isolated, false)
-            .map_err(|e| refuse(e.to_string()))?;
-        let parts = vec![split.into(), ByteLevel::new(false, true, false).into()];
-        Ok(Sequence::new(parts).into())
-    };
-    match name {
-        "gpt-2" => Ok(ByteLevel::new(false, true, true).into()),
-        "smollm" => Ok(Sequence::new(vec![Digits::new(true).into(), ByteLevel::new(false, true, true).into()]).into()),
-        "llama-bpe" => split(LLAMA_BPE),
-        "qwen2" => split(QWEN2),
-        other => Err(ModelError::Unsupported {
-            what: format!(
-                "the pre-tokenizer `{}` (known: {PRE_TOKENIZERS})",
-                other.chars().take(64).collect::<String>()
-            ),
-            next: "choose a model with one of the known ones",
-        }),
-    }
 }
 
 impl Tokenizer {
@@ -101,35 +71,28 @@ impl Tokenizer {
     /// # Errors
     /// `Metadata`, `Tokenizer`, `Unsupported`.
     pub fn from_gguf(gguf: &Gguf, vocabulary: usize) -> Result<Tokenizer, ModelError> {
-        let tokens = gguf.texts("tokenizer.ggml.tokens")?;
+        let tokens = gguf.texts("tokenizer.ggml.tokens", 1 << 21)?;
         if tokens.len() != vocabulary {
             return Err(refuse(format!("{} tokens for an embedding of {vocabulary} rows", tokens.len())));
         }
-        let kinds = token_kinds(gguf, vocabulary)?;
-        let bos = special(gguf, "bos", vocabulary)?;
-        let eos = special(gguf, "eos", vocabulary)?;
-        let mut ends: Vec<u32> = eos.into_iter().collect();
-        for name in ["eot", "eom"] {
-            ends.extend(special(gguf, name, vocabulary)?);
-        }
-        let listed = |wanted: u8| {
-            let mut found: Vec<(String, u32)> = (0u32..)
-                .zip(&tokens)
-                .zip(&kinds)
-                .filter(|((_, text), kind)| **kind == wanted && !text.is_empty())
-                .map(|((id, text), _)| (text.to_string(), id))
-                .collect();
-            found.sort_by_key(|(text, id)| (std::cmp::Reverse(text.len()), *id));
-            found
-        };
+        refuse_variations(gguf, &tokens)?;
+        let mut kinds = token_kinds(gguf, vocabulary)?;
         let model = gguf.text("tokenizer.ggml.model")?;
+        let sentencepiece = model == "llama";
+        // LLaMA's vocabulary, if the file does not say; for others llama.cpp has no default that fits.
+        let usual = |id: u32| Some(id).filter(|id| sentencepiece && (*id as usize) < vocabulary);
+        let bos = named(gguf, "bos", vocabulary)?.or(usual(1));
+        let eos = named(gguf, "eos", vocabulary)?.or(usual(2));
+        let ends = review(gguf, &tokens, &mut kinds, eos)?;
         let mut record = Record::new(model, &tokens, &kinds);
         let (algorithm, bytes, default_bos) = match model {
             "gpt2" => {
                 let name = gguf.text("tokenizer.ggml.pre")?;
-                let merges = gguf.texts("tokenizer.ggml.merges")?;
+                let merges = gguf.texts("tokenizer.ggml.merges", MERGES)?;
                 record.text(name).list(&merges);
-                (byte_level(name, &tokens, &merges)?, byte_level_bytes(&tokens, &kinds), false)
+                let library = byte_level::library(name, &tokens, &merges)?;
+                let bytes = byte_level::bytes(&tokens, &kinds);
+                (Algorithm::ByteLevel(Box::new(library)), bytes, byte_level::adds_first_token(name))
             }
             "llama" => {
                 let scores = scores(gguf, vocabulary)?;
@@ -147,50 +110,55 @@ impl Tokenizer {
             }
         };
         let add_bos = gguf.flag("tokenizer.ggml.add_bos_token")?.unwrap_or(default_bos);
+        if add_bos && bos.is_none() {
+            return Err(refuse("prompts begin with a first token, and no bos_token_id names it"));
+        }
         record.special(bos).special(eos).byte(u8::from(add_bos));
-        let (control, always) = (listed(CONTROL), listed(USER_DEFINED));
-        Ok(Tokenizer {
-            algorithm,
-            vocabulary,
-            bytes,
-            control,
-            always,
-            ends,
-            add_bos,
-            digest: record.finish(),
-            bos,
-            eos,
-        })
+        let texts = tokens.iter().map(|text| text.to_string());
+        let entries = texts.zip(kinds).zip(bytes).map(|((text, kind), bytes)| Entry { text, kind, bytes });
+        Ok(Tokenizer::assemble(algorithm, entries.collect(), ends, (bos, eos, add_bos), record.finish()))
+    }
+
+    fn assemble(
+        algorithm: Algorithm,
+        entries: Vec<Entry>,
+        ends: Vec<u32>,
+        (bos, eos, add_bos): (Option<u32>, Option<u32>, bool),
+        digest: [u8; 32],
+    ) -> Tokenizer {
+        let listed = |wanted: &[u8]| {
+            let mut found: Vec<(String, u32)> = (0u32..)
+                .zip(&entries)
+                .filter(|(_, entry)| wanted.contains(&entry.kind) && !entry.text.is_empty())
+                .map(|(id, entry)| (entry.text.clone(), id))
+                .collect();
+            found.sort_by_key(|(text, id)| (std::cmp::Reverse(text.len()), *id));
+            found
+        };
+        let (control, always) = (listed(&[CONTROL, UNKNOWN]), listed(&[USER_DEFINED]));
+        Tokenizer { algorithm, entries, control, always, ends, add_bos, digest, bos, eos }
     }
 
     /// A tokenizer for random test models: every byte is the token `byte % vocabulary`; no special tokens.
     pub fn bytes(vocabulary: usize) -> Tokenizer {
-        let bytes = (0..vocabulary).map(|id| u8::try_from(id).map(|byte| vec![byte]).unwrap_or_default()).collect();
+        let entry = |id| {
+            let bytes = u8::try_from(id).map(|byte| vec![byte]).unwrap_or_default();
+            Entry { text: String::new(), kind: NORMAL, bytes }
+        };
         let digest = Record::new("bytes", &[], &[]).special(u32::try_from(vocabulary).ok()).finish();
-        let (control, always, ends) = (Vec::new(), Vec::new(), Vec::new());
-        Tokenizer {
-            algorithm: Algorithm::Bytes,
-            vocabulary,
-            bytes,
-            control,
-            always,
-            ends,
-            add_bos: false,
-            digest,
-            bos: None,
-            eos: None,
-        }
+        let entries = (0..vocabulary).map(entry).collect();
+        Tokenizer::assemble(Algorithm::Bytes, entries, Vec::new(), (None, None, false), digest)
     }
 
     /// Tokens of a text, without a first token added.
     ///
     /// With `with_special`, control tokens written in the text (`<|im_end|>`) become those tokens, as a rendered chat
-    /// template needs; without, they are ordinary characters. Bytes that the vocabulary cannot express are dropped, as the
-    /// published byte-level tokenizers do.
+    /// template needs; without, they are ordinary characters. Bytes that the vocabulary cannot express are dropped, as
+    /// the published byte-level tokenizers do.
     pub fn encode(&self, text: &str, with_special: bool) -> Vec<u32> {
         let mut out = Vec::new();
         let (mut start, mut at) = (0, 0);
-        let starts: std::collections::HashSet<u8> =
+        let starts: std::collections::BTreeSet<u8> =
             self.marks(with_special).filter_map(|(mark, _)| mark.as_bytes().first().copied()).collect();
         while at < text.len() {
             let found = if starts.contains(&text.as_bytes()[at]) {
@@ -214,7 +182,8 @@ impl Tokenizer {
         out
     }
 
-    /// Tokens of a plain prompt: the first token if the file asks for one, then the text with no control tokens read in it.
+    /// Tokens of a plain prompt: the first token if the file asks for one, then the text with no control tokens read in
+    /// it.
     pub fn encode_prompt(&self, text: &str) -> Vec<u32> {
         let mut out: Vec<u32> = self.bos.filter(|_| self.add_bos).into_iter().collect();
         out.extend(self.encode(text, false));
@@ -231,13 +200,14 @@ impl Tokenizer {
         }
         match &self.algorithm {
             Algorithm::ByteLevel(library) => {
-                // Without an unknown token and without truncation the library has no error left to give for a valid text.
+                // Without an unknown token and without truncation the library has no error left to give for a valid
+                // text.
                 if let Ok(encoding) = library.encode_fast(text, false) {
                     out.extend_from_slice(encoding.get_ids());
                 }
             }
             Algorithm::SentencePiece(pieces) => pieces.encode(text, out),
-            Algorithm::Bytes => out.extend(text.bytes().map(|byte| u32::from(byte) % self.vocabulary as u32)),
+            Algorithm::Bytes => out.extend(text.bytes().map(|byte| u32::from(byte) % self.entries.len() as u32)),
         }
     }
 
@@ -260,19 +230,50 @@ impl Tokenizer {
         self.ends.contains(&token)
     }
 
-    /// Whether this is a control token.
+    /// Whether this token is in the vocabulary and stands for no text: a control token, or an unknown or unused one.
     pub fn is_control(&self, token: u32) -> bool {
-        self.control.iter().any(|(_, id)| *id == token)
+        let entry = self.entries.get(token as usize);
+        entry.is_some_and(|entry| !matches!(entry.kind, NORMAL | USER_DEFINED | BYTE))
     }
 
-    /// The text by which a control token is written, empty for other tokens.
-    pub fn control_text(&self, token: u32) -> &str {
-        self.control.iter().find(|(_, id)| *id == token).map_or("", |(text, _)| text)
+    /// The text by which the vocabulary writes a token; empty outside it.
+    pub fn written(&self, token: u32) -> &str {
+        self.entries.get(token as usize).map_or("", |entry| &entry.text)
+    }
+
+    /// What some tokens stand for, with control tokens apart from the text that they may look like.
+    pub fn shown(&self, tokens: &[u32]) -> Vec<Shown> {
+        let mut shown = Vec::new();
+        let mut stream = self.stream();
+        let mut text = String::new();
+        for &token in tokens {
+            if self.is_control(token) || token as usize >= self.entries.len() {
+                text.push_str(&stream.flush());
+                shown.extend(
+                    Some(Shown::Text(std::mem::take(&mut text))).filter(|text| *text != Shown::Text("".into())),
+                );
+                shown.push(Shown::Control(token, self.written(token).to_string()));
+            }
+            text.push_str(&stream.push(token));
+        }
+        text.push_str(&stream.finish());
+        shown.extend(Some(Shown::Text(text)).filter(|text| *text != Shown::Text("".into())));
+        shown
+    }
+
+    /// Some tokens in a form that no text can imitate: text in quotes and escaped, control tokens in brackets outside
+    /// them, as `[1 "<|im_start|>"] "user\nHello" [2 "<|im_end|>"]`.
+    pub fn describe(&self, tokens: &[u32]) -> String {
+        let parts = self.shown(tokens).into_iter().map(|part| match part {
+            Shown::Text(text) => format!("{text:?}"),
+            Shown::Control(token, text) => format!("[{token} {text:?}]"),
+        });
+        parts.collect::<Vec<_>>().join(" ")
     }
 
     /// Tokens in the vocabulary.
     pub fn vocabulary(&self) -> usize {
-        self.vocabulary
+        self.entries.len()
     }
 
     /// SHA3-256 of everything that decides how text becomes tokens.
@@ -293,7 +294,7 @@ pub struct Stream<'a> {
 impl Stream<'_> {
     /// The characters that this token completes; may be empty.
     pub fn push(&mut self, token: u32) -> String {
-        let bytes = self.tokenizer.bytes.get(token as usize).map_or(&[][..], Vec::as_slice);
+        let bytes = self.tokenizer.entries.get(token as usize).map_or(&[][..], |entry| &entry.bytes);
         let leading = self.skip_space && bytes.first() == Some(&b' ');
         self.skip_space &= bytes.is_empty();
         self.pending.extend_from_slice(&bytes[usize::from(leading)..]);
@@ -319,78 +320,53 @@ impl Stream<'_> {
         }
     }
 
+    /// What is left of a character that the next token cannot complete: U+FFFD, or nothing.
+    fn flush(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
+    }
+
     /// What is left at the end: U+FFFD for a character that was never completed.
-    pub fn finish(self) -> String {
-        String::from_utf8_lossy(&self.pending).into_owned()
+    pub fn finish(mut self) -> String {
+        self.flush()
     }
 }
 
-fn byte_level(pre: &str, tokens: &[&str], merges: &[&str]) -> Result<Algorithm, ModelError> {
-    let vocabulary: HashMap<String, u32> = tokens.iter().map(|text| text.to_string()).zip(0..).collect();
-    if vocabulary.len() != tokens.len() {
-        return Err(refuse("two tokens have the same text"));
+/// What a file may ask of a tokenizer that is not done here.
+fn refuse_variations(gguf: &Gguf, tokens: &[&str]) -> Result<(), ModelError> {
+    if gguf.flag("tokenizer.ggml.add_eos_token")? == Some(true) {
+        return Err(ModelError::Unsupported {
+            what: "an end token after every prompt (add_eos_token)".into(),
+            next: "choose a model that goes on with a text",
+        });
     }
-    let merges = merges
-        .iter()
-        .map(|merge| {
-            // Byte-level text holds no space, so the first one parts the two.
-            let (left, right) =
-                merge.split_once(' ').ok_or_else(|| refuse(format!("the merge {merge:?} has no two parts")))?;
-            Ok((left.to_string(), right.to_string()))
-        })
-        .collect::<Result<Vec<_>, ModelError>>()?;
-    let pre_tokenizer = pre_tokenizer(pre)?;
-    let builder = BPE::builder().vocab_and_merges(vocabulary.into_iter().collect::<Vocab>(), merges);
-    let bpe = guarded(|| builder.ignore_merges(pre == "llama-bpe").build()).map_err(refuse)?;
-    let mut library = tokenizers::Tokenizer::new(bpe);
-    library.with_pre_tokenizer(Some(pre_tokenizer));
-    if pre == "qwen2" {
-        library.with_normalizer(Some(NFC));
+    let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
+    let added = gguf.array("tokenizer.ggml.added_tokens", tokens.len(), text)?.unwrap_or_default();
+    let known: std::collections::HashSet<&str> = tokens.iter().copied().collect();
+    match added.iter().find(|added| !known.contains(*added)) {
+        Some(added) => Err(refuse(format!("the added token {added:?} is not in the vocabulary"))),
+        None => Ok(()),
     }
-    Ok(Algorithm::ByteLevel(Box::new(library)))
-}
-
-fn byte_level_bytes(tokens: &[&str], kinds: &[u8]) -> Vec<Vec<u8>> {
-    let table: HashMap<char, u8> = (0..=255).map(|byte| (byte_character(byte), byte)).collect();
-    let bytes = |(text, kind): (&&str, &u8)| match *kind {
-        NORMAL => text.chars().filter_map(|c| table.get(&c).copied()).collect(),
-        USER_DEFINED => text.as_bytes().to_vec(),
-        _ => Vec::new(),
-    };
-    tokens.iter().zip(kinds).map(bytes).collect()
 }
 
 fn token_kinds(gguf: &Gguf, vocabulary: usize) -> Result<Vec<u8>, ModelError> {
-    let Some(value) = gguf.value("tokenizer.ggml.token_type") else {
-        return Ok(vec![NORMAL; vocabulary]);
-    };
-    let Value::Array(values) = value else {
-        return Err(refuse("token_type is not an array"));
-    };
-    let kind = |value: &Value| match value {
-        Value::I32(kind) => u8::try_from(*kind).ok(),
-        Value::U32(kind) => u8::try_from(*kind).ok(),
+    let kind = |value| match value {
+        Value::Integer(kind @ 0..=6) => u8::try_from(kind).ok(),
         _ => None,
     };
-    let kinds: Option<Vec<u8>> = values.iter().map(kind).collect();
-    kinds.filter(|kinds| kinds.len() == vocabulary).ok_or_else(|| refuse("token_type does not fit the vocabulary"))
+    let kinds = gguf.array("tokenizer.ggml.token_type", vocabulary, kind)?;
+    let kinds = kinds.unwrap_or_else(|| vec![NORMAL; vocabulary]);
+    Some(kinds)
+        .filter(|kinds| kinds.len() == vocabulary)
+        .ok_or_else(|| refuse("token_type does not fit the vocabulary"))
 }
 
 fn scores(gguf: &Gguf, vocabulary: usize) -> Result<Vec<f32>, ModelError> {
-    let Some(Value::Array(values)) = gguf.value("tokenizer.ggml.scores") else {
-        return Err(refuse("tokenizer.ggml.scores is missing"));
-    };
-    let scores: Option<Vec<f32>> =
-        values.iter().map(|value| if let Value::F32(score) = value { Some(*score) } else { None }).collect();
-    scores
-        .filter(|scores| scores.len() == vocabulary && scores.iter().all(|score| !score.is_nan()))
-        .ok_or_else(|| refuse("the scores do not fit the vocabulary"))
-}
-
-fn special(gguf: &Gguf, name: &str, vocabulary: usize) -> Result<Option<u32>, ModelError> {
-    match gguf.count(&format!("tokenizer.ggml.{name}_token_id"))? {
-        Some(id) if id >= vocabulary => Err(refuse(format!("{name} token {id} is outside the vocabulary"))),
-        Some(id) => Ok(u32::try_from(id).ok()),
-        None => Ok(None),
+    let score = |value| if let Value::Real(score) = value { Some(score) } else { None };
+    let scores = gguf.array("tokenizer.ggml.scores", vocabulary, score)?;
+    let scores = scores.ok_or_else(|| refuse("tokenizer.ggml.scores is missing"))?;
+    // NaN is not equal to itself.
+    if scores.len() != vocabulary || scores.iter().any(|score| f64::from(*score as f32) != *score) {
+        return Err(refuse("the scores do not fit the vocabulary"));
     }
+    Ok(scores.into_iter().map(|score| score as f32).collect())
 }

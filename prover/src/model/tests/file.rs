@@ -95,8 +95,6 @@ fn no_damaged_header_panics_or_exhausts_memory() {
             let _ = model.tokenizer.encode("abc", true);
         }
     }
-    // Alignment 0 divides by zero in the library.
-    assert!(matches!(Draft::small().set("general.alignment", Value::U32(0)).load(), Err(ModelError::Header { .. })));
 }
 
 #[test]
@@ -132,7 +130,11 @@ fn unsupported_storage_is_refused() {
     let mut bytes = Draft::small().bytes();
     let place = bytes.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4 + 8;
     bytes[place..place + 4].copy_from_slice(&28u32.to_le_bytes());
-    assert!(matches!(load_bytes(&bytes), Err(ModelError::Quantisation { found, .. }) if found == "GGML type 28"));
+    assert!(matches!(load_bytes(&bytes), Err(ModelError::Quantisation { found, .. }) if found.starts_with("F64 ")));
+    bytes[place..place + 4].copy_from_slice(&31u32.to_le_bytes());
+    assert!(
+        matches!(load_bytes(&bytes), Err(ModelError::Quantisation { found, .. }) if found.starts_with("GGML type 31 "))
+    );
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn damaged_vocabularies_are_refused() {
     let strings = |texts: &[&str]| Value::Array(texts.iter().map(|text| Value::String(text.to_string())).collect());
     for (key, value) in [
         ("tokenizer.ggml.tokens", strings(&["a", "b"])),
-        ("tokenizer.ggml.tokens", strings(&["a"; 259])),
+        ("tokenizer.ggml.added_tokens", strings(&["<tool>"])),
         ("tokenizer.ggml.merges", strings(&["ab"])),
         ("tokenizer.ggml.merges", strings(&["zz yy"])),
         ("tokenizer.ggml.bos_token_id", Value::U32(259)),
@@ -186,30 +186,5 @@ fn long_and_odd_texts_are_not_lost() {
             let tokens = tokenizer.encode(&text, false);
             assert!(tokenizer.decode(&tokens) == text, "{pre}, {} bytes", text.len());
         }
-    }
-}
-
-#[test]
-fn templates_are_rendered_with_what_they_expect() {
-    let chat = Chat::new(
-        "{{ bos_token }}{% for m in messages %}\n{%- if m.role == 'user' %}[{{ m['content'].strip() }}]{% endif %}\n{% endfor %}{% if add_generation_prompt %}>{% endif %}",
-        "<s>",
-        "</s>",
-    );
-    let messages = [Message::system("x"), Message::user(" hi & <you> ")];
-    assert_eq!(chat.render(&messages, true).unwrap(), "<s>[hi & <you>]>");
-    assert_eq!(chat.render(&messages, false).unwrap(), "<s>[hi & <you>]");
-    let refusing = Chat::new("{{ raise_exception('only users') }}", "", "");
-    assert!(refusing.render(&messages, true).unwrap_err().to_string().contains("only users"));
-    for hostile in [
-        "{% for i in range(100000) %}{% for j in range(100000) %}{{ j }}{% endfor %}{% endfor %}",
-        "{% if %}",
-        "{{ x.y.z }}",
-        "{{ [1].foo() }}",
-    ] {
-        assert!(
-            matches!(Chat::new(hostile, "", "").render(&messages, true), Err(ModelError::ChatTemplate { .. })),
-            "{hostile}"
-        );
     }
 }
