@@ -62,12 +62,14 @@ impl Prompt {
     /// Says which control tokens a text in a chat template becomes, as it does in transformers.
     fn warn(&self, text: &str, model: &Model) {
         let tokens = model.tokenizer.encode(text, true);
-        let mut control: Vec<&str> =
-            tokens.iter().map(|&token| model.tokenizer.control_text(token)).filter(|text| !text.is_empty()).collect();
+        let mut control: Vec<u32> = tokens.into_iter().filter(|&token| model.tokenizer.is_control(token)).collect();
         control.sort_unstable();
         control.dedup();
         if !control.is_empty() {
-            tell!("note: in the prompt {} are control tokens, not text, as everywhere with --chat", control.join(" "));
+            tell!(
+                "note: in the prompt {} are control tokens, not text, as they are in transformers",
+                model.tokenizer.describe(&control)
+            );
         }
     }
 

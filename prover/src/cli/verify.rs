@@ -3,7 +3,7 @@
 use super::{load, out, say, tell};
 use crate::files;
 use crate::hex;
-use crate::model::{Model, Tokenizer};
+use crate::model::Model;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -56,7 +56,7 @@ impl Verify {
         let (prompt, answer) = statement.tokens().split_at(statement.prompt_length());
         let fingerprint = hex(verified.fingerprint());
         let model = self.reader(card);
-        let text = |tokens| model.as_ref().map(|model| shown(&model.tokenizer, tokens));
+        let text = |tokens| model.as_ref().map(|model| model.tokenizer.describe(tokens));
         if self.json {
             let mut report = json!({
                 "verdict": "proved", "code": "proved", "model": verified.name(), "fingerprint": fingerprint, "tokens": statement.tokens(),
@@ -101,26 +101,4 @@ impl Verify {
             }
         }
     }
-}
-
-/// Text in quotes, in which quotes are escaped, and control tokens outside of them: `"Hi" <|im_end|>`.
-fn shown(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut stream = tokenizer.stream();
-    let mut text = String::new();
-    for &token in tokens {
-        text += &stream.push(token);
-        if tokenizer.is_control(token) {
-            text += &std::mem::replace(&mut stream, tokenizer.stream()).finish();
-            if !text.is_empty() {
-                parts.push(format!("{:?}", std::mem::take(&mut text)));
-            }
-            parts.push(tokenizer.control_text(token).escape_debug().to_string());
-        }
-    }
-    text += &stream.finish();
-    if !text.is_empty() || parts.is_empty() {
-        parts.push(format!("{text:?}"));
-    }
-    parts.join(" ")
 }
