@@ -8,7 +8,7 @@ FUZZ_OTHER_SECONDS ?= 120
 # Mesa's layer that puts a compositor's GPU first complains where there is no compositor.
 export NODEVICE_SELECT := 1
 
-.PHONY: help build demo demo-tiny test test-all spec bench cuda-check cuda-sanitize wasm-check firmware-check accuracy mutants templates fuzz fuzz-build fmt fmt-check lint deny clean
+.PHONY: help build demo demo-tiny test rust-test test-all spec bench cuda-check cuda-sanitize wasm-check firmware-check accuracy mutants templates fuzz fuzz-build fmt fmt-check lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -25,14 +25,17 @@ demo: ## commit, prove and verify SmolLM2-135M on a chat prompt, then refuse a f
 demo-tiny: ## the same with the small model that is in the repository; needs no network after the build
 	@tools/demo.sh --tiny
 
-test: ## every test that takes minutes; one profile, so that the demo builds nothing twice
+test: ## every test that takes minutes
 	@tools/setup.sh --test
 	@tools/spec.sh --fast
-	$(CARGO) test --release --workspace
+	@$(MAKE) -j2 --output-sync=target rust-test page-build
 	@$(MAKE) cuda-check web-test-fast
 
+rust-test:
+	$(CARGO) test --profile quick --workspace
+
 test-all: test lint wasm-check firmware-check ## test, also the slow tests, the lints and the verifier's other targets
-	$(CARGO) test --release --workspace -- --include-ignored
+	$(CARGO) test --profile quick --workspace -- --include-ignored
 	@$(MAKE) wasm-test page-test
 	@tools/cuda-check.sh --nvrtc
 	@$(MAKE) cuda-sanitize

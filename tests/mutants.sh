@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR=${MUTANTS_TARGET_DIR:-$root/target/mutants}
 export CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_INCREMENTAL=true
 (cd "$root" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -cf -) | tar -C "$copy" -xf -
 
-# name | the suite that knows it, or one test of it | file under verifier/src | text, which occurs once | what stands in its
+# name | the module of tests that knows it, or module:test | file under verifier/src | text, which occurs once | what stands in its
 # place. @ is a new line, @Q an upright bar.
 #
 # Not here, for without it nothing more is accepted: the gate of the lookup tree's root, `Q * 1/Q = 1`, because the columns are
@@ -138,8 +138,8 @@ PY
 # Quick to build, as the tests themselves are: what takes time in them is in the kernels, which no mutant changes.
 quick=()
 for crate in verifier prover; do quick+=(--config "profile.release.package.zkllm-$crate.opt-level=1"); done
-test_suite() { # suite, what follows
-    (cd "$copy" && cargo "${quick[@]}" test --release -p zkllm-tests --test "$@") >"$log" 2>&1
+tests() { # what follows
+    (cd "$copy" && cargo "${quick[@]}" test --release -p zkllm-tests --test all "$@") >"$log" 2>&1
 }
 
 survived=0
@@ -155,22 +155,22 @@ while IFS='|' read -r name first file old new; do
     edit "$path" "$old" "$new"
     log=$copy/log
     verdict=SURVIVED
-    for suite in "$first" lies attacks columns frozen dory groups programs bytes end_to_end; do
-        test=
-        [[ $suite != *:* ]] || test=${suite#*:}
-        if ! test_suite "${suite%%:*}" --no-run; then
-            verdict="does not compile"
-            tail -20 "$log" >&2
-            survived=1
-            break
-        elif ! test_suite "${suite%%:*}" -- "$test"; then
-            verdict="killed by ${suite%%:*}: $(grep -m1 -oE '^test .* FAILED' "$log" | cut -d' ' -f2 || echo 'a test')"
-            # Of several the one whose lie is believed.
-            proved=$(grep -m1 -B1 -E 'a false statement was proved|a lie was accepted' "$log" | grep -oE "'[a-z_]+'" | tr -d "'" || true)
-            [ -z "$proved" ] || verdict="killed by ${suite%%:*}: $proved"
-            break
-        fi
-    done
+    if ! tests --no-run; then
+        verdict="does not compile"
+        tail -20 "$log" >&2
+        survived=1
+    else
+        for suite in "$first" lies attacks columns frozen dory groups programs bytes end_to_end; do
+            [[ $suite == *:* ]] || suite=$suite:
+            if ! tests -- "${suite/:/::}"; then
+                verdict="killed by $(grep -m1 -oE '^test .* FAILED' "$log" | cut -d' ' -f2 || echo 'a test')"
+                # Of several the one whose lie is believed.
+                proved=$(grep -m1 -B1 -E 'a false statement was proved|a lie was accepted' "$log" | grep -oE "'[a-z_:]+'" | tr -d "'" || true)
+                [ -z "$proved" ] || verdict="killed by $proved"
+                break
+            fi
+        done
+    fi
     [ "$verdict" != SURVIVED ] || survived=1
     printf '%-32s %s\n' "$name" "$verdict"
     cp "$copy/original" "$path"

@@ -68,9 +68,9 @@ if [ ! -s "$ptx" ] || [ -n "$(find kernels/cuda kernels/shim/src/*.cu tools/cuda
 fi
 # Without the compiler: nothing that is built already is built again with kernels for GPUs in it.
 cargo() { env -u CUDA_HOME "${CARGO:-cargo}" "$@"; }
-ZKLLM_PTX="$ptx" cargo test --release --workspace --test ptx
-cargo build --release --workspace --example cuda --example nvrtc
-LD_LIBRARY_PATH="$root/target/release/examples${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" cargo test --release --workspace --test cuda
+ZKLLM_PTX="$ptx" cargo test --profile quick --workspace --test ptx
+cargo build --profile quick --workspace --example cuda --example nvrtc
+LD_LIBRARY_PATH="$root/target/quick/examples${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" cargo test --profile quick --workspace --test cuda
 
 if [ "${1:-}" = --nvrtc ]; then
     LD_LIBRARY_PATH="$CUDA_HOME/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \

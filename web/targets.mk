@@ -20,9 +20,9 @@ page-test: page-build ## drive the verify page in Debian's Chromium; screenshots
 
 # The same tests with fewer cases.
 web-test-fast: page-build
-	$(CARGO) build --release --workspace --example verdicts
+	$(CARGO) build --profile quick --workspace --example verdicts
 	@tools/page-node.sh
-	node --test web/tests/package.test.mjs
+	ZKLLM_VERDICTS=target/quick/examples/verdicts node --test web/tests/package.test.mjs
 	@tools/page-test.sh
 
 page-bench: page-build ## verify the SmolLM2 sample natively, in Node and in Chromium, side by side

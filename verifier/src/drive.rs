@@ -16,7 +16,7 @@ use ark_ff::AdditiveGroup;
 /// The protocol's name and version, the first thing every challenge depends on.
 pub const PROTOCOL: &str = "zkLLM proof 1";
 
-/// SHA3-256 over programs and plans of cards of many kinds, as `tests/tests/protocol.rs` computes it: with others the name above is
+/// SHA3-256 over programs and plans of cards of many kinds, as `tests/tests/all/protocol.rs` computes it: with others the name above is
 /// another. Spec: versions.rules.
 pub const PROGRAMS: &str = "1f69bcfd2deebad3f98eaf374788f805115c6822e03dbd844687eaf3817712c2";
 

@@ -39,10 +39,21 @@ fn every_committed_column_is_constrained() {
     assert!(open.is_empty(), "{open:?}");
 }
 
-/// The entry is outside the support of one column; products, lookups and claims are computed with it, and the card commits
-/// to it where it is the model's. A verifier without support claims shows that the prover is as clever as can be.
 #[test]
 fn every_padding_is_empty() {
+    paddings(5);
+}
+
+#[test]
+#[ignore = "takes minutes: all paddings also without support claims"]
+fn every_padding_is_empty_and_many_are_guarded_by_their_supports_alone() {
+    paddings(1);
+}
+
+/// The entry is outside the support of one column; products, lookups and claims are computed with it, and the card commits
+/// to it where it is the model's. For one of `every` paddings a verifier without support claims shows that the prover is as
+/// clever as can be.
+fn paddings(every: usize) {
     let begin = std::time::Instant::now();
     static PLAIN: OnceLock<Case> = OnceLock::new();
     let plain = || PLAIN.get_or_init(|| Case::new(SHAPE, 1, &[3, 1], 3));
@@ -81,8 +92,7 @@ fn every_padding_is_empty() {
             forgery.doctor_card();
             let (leaves, broken) = forgery.leaves();
             let verdict = forgery.attempt(leaves, true).1;
-            let (leaves, _) = forgery.leaves();
-            let without = forgery.attempt(leaves, false).1;
+            let without = (covered % every == 0).then(|| forgery.attempt(forgery.leaves().0, false).1);
             println!(
                 "{:36} {:10} {verdict:?}, without supports {without:?}, false: {broken:?}",
                 column.name,
@@ -91,7 +101,7 @@ fn every_padding_is_empty() {
             if verdict != Err(Refusal::LedgerValue) {
                 open.push(column.name.clone());
             }
-            if without.is_ok() {
+            if without == Some(Ok(())) {
                 only.push(column.name.clone());
             }
         }

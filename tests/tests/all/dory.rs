@@ -666,7 +666,7 @@ fn a_challenge_that_is_zero_is_refused() {
 #[test]
 fn the_shipped_constants_are_those_of_the_strings() {
     let constants = constants_bytes(8);
-    let shipped = include_bytes!("../../verifier/src/constants.bin");
+    let shipped = include_bytes!("../../../verifier/src/constants.bin");
     assert_eq!(constants[..], shipped[..constants.len()]);
     assert_eq!(shipped.len(), constants.len() + 8 * 3 * 192);
     assert!(Setup::read(&constants, 8).is_ok());
@@ -676,10 +676,10 @@ fn the_shipped_constants_are_those_of_the_strings() {
 #[test]
 #[ignore = "hashes 2^17 points and pairs them at every level: minutes"]
 fn all_levels_of_the_shipped_constants_are_those_of_the_strings() {
-    assert_eq!(constants_bytes(MAX_LOG)[..], include_bytes!("../../verifier/src/constants.bin")[..]);
+    assert_eq!(constants_bytes(MAX_LOG)[..], include_bytes!("../../../verifier/src/constants.bin")[..]);
 }
 
-/// `cargo test --release -p zkllm-tests --test dory -- --ignored --nocapture`
+/// `cargo test --release -p zkllm-tests --test all dory::times -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]
 fn times() {
