@@ -78,25 +78,25 @@ lookups are rows, driven|programs|tlookup.rs|                        return Err(
 witnesses are constrained|programs|program/check.rs|            && self.witnesses_are_constrained()@|
 a value constrains one witness|programs|program/check.rs|            if let Some(column) = subjects.max() {|            for column in subjects {
 coefficient of a witness|programs|program/check.rs|(term.coefficient.unsigned_abs() == 1 && one_to_one|(one_to_one
-a witness one to one|programs|program/check.rs|== 1 && one_to_one && once|== 1 && { let _ = one_to_one; true } && once
-a witness once|programs|program/check.rs|one_to_one && once && is_own|one_to_one && { let _ = once; true } && is_own
+a witness one to one|programs|program/check.rs|== 1 && one_to_one && once|== 1 && matches!(one_to_one, _) && once
+a witness once|programs|program/check.rs|one_to_one && once && is_own|one_to_one && matches!(once, _) && is_own
 axes of a witness|programs|program/check.rs|let is_own = column.axes == axes && column.causal|let is_own = column.causal
-causality of a witness|vectors|program/check.rs|column.axes == axes && column.causal == causal && matches!|{ let _ = causal; column.axes == axes } && matches!
+causality of a witness|programs|program/check.rs|column.axes == axes && column.causal == causal && matches!|{ let _ = causal; column.axes == axes } && matches!
 axes of einsums|programs|program/check.rs|ProductKind::Einsum(right) => contracted(result, left, &right.axes),|ProductKind::Einsum(_) => true,
 results of operands|programs|program/check.rs|    result.iter().all(@Qaxis@Q left.contains(axis) @Q@Q right.contains(axis)) && left|    left
-sums over both operands|programs|program/check.rs| && left.iter().chain(right).all(shared)|@    // @    && { let _ = shared; true }
-pairs of scores|programs|program/check.rs|self.pair(result).is_some_and(apart) && contracted|self.pair(result).is_some() && { let _ = apart; true } && contracted
-axes of rotary embeddings|programs|program/check.rs|result == left && ordered && two|result == left && { let _ = ordered; true } && two
-halves of rotary embeddings|programs|program/check.rs|ordered && two && *fraction|ordered && { let _ = two; true } && *fraction
-angles of rotary embeddings|programs|program/check.rs| && *fraction <= limits::ROTARY_FRACTION| && { let _ = fraction; true }
+sums over both operands|programs|program/check.rs| && left.iter().chain(right).all(shared)| && matches!(shared, _)
+pairs of scores|programs|program/check.rs|self.pair(result).is_some_and(apart) && contracted|self.pair(result).is_some() && matches!(apart, _) && contracted
+axes of rotary embeddings|programs|program/check.rs|result == left && ordered && two|result == left && matches!(ordered, _) && two
+halves of rotary embeddings|programs|program/check.rs|ordered && two && *fraction|ordered && matches!(two, _) && *fraction
+angles of rotary embeddings|programs|program/check.rs| && *fraction <= limits::ROTARY_FRACTION| && matches!(fraction, _)
 axes agree|programs|program/check.rs|            && self.axes_agree();|;
-axes of an operand agree|programs|program/check.rs|        columns && lookups && statements && products && zeros|        columns && lookups && statements && { let _ = products; true } && zeros
-zeros within columns|vectors|program/check.rs| && products && zeros| && products && { let _ = zeros; true }
-products at points|programs|program/check.rs|term.index.iter().all(point) && self.follows|{ let _ = point; true } && self.follows
+axes of an operand agree|programs|program/check.rs|        columns && lookups && statements && products && zeros|        columns && lookups && statements && matches!(products, _) && zeros
+zeros within columns|vectors|program/check.rs| && products && zeros| && products && matches!(zeros, _)
+products at points|programs|program/check.rs|term.index.iter().all(point) && self.follows|matches!(point, _) && self.follows
 lists below their axes|programs|program/check.rs|list.iter().all(@Q&end@Q end <= length(*i)) && axes.len() == 2|axes.len() == 2
 lists within their axes|vectors|program/check.rs|list.iter().all(@Q&at@Q at < length(axis)) && |
 below in no operand|programs|program/check.rs|let (Reading::Whole, [Index::At(t), Index::At(i)]) = (reading, &term.index[..]) else|let (_, [Index::At(t), Index::At(i)]) = (reading, &term.index[..]) else
-triangles|programs|program/check.rs|        triangle && term.index.len() == source.len()|        { let _ = triangle; term.index.len() == source.len() }
+triangles|programs|program/check.rs|        triangle && term.index.len() == source.len()|        matches!(triangle, _) && term.index.len() == source.len()
 points of equal lengths|weights|arith/mle.rs|if p.len() == q.len() { Ok(zip(p, q)) } else { Err(Refusal::BadCard) }|Ok(zip(p, q))
 points of the gates|ledger|ledger.rs|            return Err(Refusal::DegenerateChallenge);|
 a fold by zero|ledger|ledger.rs|let inverse = x.inverse().ok_or(Refusal::DegenerateChallenge)?;|let inverse = x.inverse().unwrap_or_default();

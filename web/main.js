@@ -250,25 +250,13 @@ async function take(chosen, wanted) {
   }
 }
 
-/** All of a stream, unless it is longer than any file may be. */
-async function all(stream, name) {
-  const [parts, reader] = [[], stream.getReader()];
-  for (let size = 0; ;) {
-    const { done, value } = await reader.read();
-    if (done) return new Blob(parts);
-    size += value.length;
-    if (size > MAX_BYTES) {
-      await reader.cancel();
-      throw new Error(`${name} is too large.`);
-    }
-    parts.push(value);
-  }
-}
-
 async function fetched(name) {
   const answer = await fetch(name);
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}).`);
-  return all(answer.body, name);
+  if (Number(answer.headers.get("content-length")) > MAX_BYTES) throw new Error(`${name} is too large.`);
+  const file = await answer.blob();
+  if (file.size > MAX_BYTES) throw new Error(`${name} is too large.`);
+  return file;
 }
 
 /** A receipt names its card: where the page has that card, and none was given, it takes it. */
@@ -282,16 +270,15 @@ async function complete() {
   }
 }
 
-/** The vocabulary that the page has for a card, unpacked; the worker checks its digest. */
+/** The vocabulary that the page has for a card; the worker unpacks it, and checks its digest. */
 async function vocabularyOf(card) {
-  if (files.vocabulary) return files.vocabulary;
+  if (files.vocabulary) return { file: files.vocabulary, packed: false };
   const [name = 0] = await part(card, NAME, NAME + 1);
   const digest = hex(await part(card, DIGEST + name, DIGEST + name + 32));
   const known = list.vocabularies?.find((entry) => entry.digest === digest);
   if (!known) return null;
   try {
-    const packed = await fetched(`samples/${known.file}`);
-    return await all(packed.stream().pipeThrough(new DecompressionStream("gzip")), known.file);
+    return { file: await fetched(`samples/${known.file}`), packed: true };
   } catch {
     return null;
   }

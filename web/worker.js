@@ -1,5 +1,5 @@
 // Verifies, away from the page's thread, and makes text of tokens. Every answer carries the number of the question.
-import { initSync, verifyTimed, inspect, inspectReceipt, describePlan, decodeTokens, visible } from "./pkg/web.js";
+import { initSync, verifyTimed, inspect, inspectReceipt, describePlan, decodeTokens, maxBytes, visible } from "./pkg/web.js";
 
 const TELL_EVERY = 50; // milliseconds
 // Of a part of a long statement, what the page is given to show.
@@ -7,6 +7,19 @@ const MOST_TOKENS = 2000;
 const MOST_BYTES = 50_000;
 
 const bytes = async (file) => new Uint8Array(await file.arrayBuffer());
+
+/** The bytes of a vocabulary, unpacked if it is; nothing if they are more than any file may have. */
+async function unpacked({ file, packed }) {
+  if (!packed) return bytes(file);
+  const [parts, reader] = [[], file.stream().pipeThrough(new DecompressionStream("gzip")).getReader()];
+  for (let size = 0; ;) {
+    const { done, value } = await reader.read();
+    if (done) return bytes(new Blob(parts));
+    size += value.length;
+    if (size > maxBytes()) return null;
+    parts.push(value);
+  }
+}
 
 /** Tokens as pieces of text: bytes of several tokens may make one character; control tokens stand alone. */
 function pieces(tokens) {
@@ -43,7 +56,7 @@ self.onmessage = async ({ data: { id, module, card: cardFile, receipt: receiptFi
     initSync({ module });
     let [card, receipt, words] = [];
     try {
-      [card, receipt, words] = await Promise.all([bytes(cardFile), bytes(receiptFile), vocabulary && bytes(vocabulary)]);
+      [card, receipt, words] = await Promise.all([bytes(cardFile), bytes(receiptFile), vocabulary && unpacked(vocabulary)]);
     } catch (error) {
       say("unreadable", { message: error.message });
       return;

@@ -128,8 +128,9 @@ test("of large files the page's own thread reads the first bytes only", async ()
   await verdict(page, "trailing-bytes");
   await idle(page);
   for (const change of ["byte", "token", "card"]) {
+    const last = await page.textContent("#tamper-note");
     await page.click(`#tamper-${change}`);
-    await page.waitForFunction((last) => document.getElementById("tamper-note").textContent.startsWith("Changed") && document.getElementById("tamper-note").textContent !== last, await page.textContent("#tamper-note"));
+    await page.waitForFunction((last) => { const note = document.getElementById("tamper-note").textContent; return note.startsWith("Changed") && note !== last; }, last);
     await page.locator("#outcome .verdict.refused").waitFor({ timeout: 60000 });
     await idle(page);
   }

@@ -64,6 +64,17 @@ fn a_witness_that_is_not_read_one_to_one_is_refused() {
 }
 
 #[test]
+fn a_causal_witness_is_looked_up_in_pairs() {
+    let looked_up = |causal: bool| {
+        finish(|b, [t, u, ..]| {
+            let (column, table) = (witness(b, &[t, u], true), b.table(Table::Range { bits: 6 }));
+            b.lookup("lookup", &[t, u], causal, table, vec![Sum::of(1, column, &[t, u])]);
+        })
+    };
+    assert_eq!([true, false].map(looked_up), [Ok(()), BAD]);
+}
+
+#[test]
 fn a_witness_is_bounded_by_a_coefficient_of_1_or_minus_1() {
     let looked_up = |coefficient: i128| {
         finish(|b, [t, ..]| {
