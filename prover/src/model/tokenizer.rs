@@ -3,6 +3,10 @@
 //! Control tokens are cut out of the text here, before it is split, so that text written by a user never turns into a
 //! control token unless the caller asks for it.
 
+use std::collections::BTreeMap;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
 use super::byte_level;
 use super::digest::Record;
 use super::error::ModelError;
@@ -12,6 +16,9 @@ use super::special::{named, review};
 
 /// Most merges; vocabularies of 256,000 tokens have half a million.
 const MERGES: usize = 1 << 21;
+
+/// Most bytes of tokens that are looked for in texts; vocabularies have some thousand of them.
+const MARKS: usize = 1 << 20;
 
 /// Kinds of token, numbered as in GGUF (`tokenizer.ggml.token_type`); 0 is undefined and 5 unused.
 pub(super) const NORMAL: u8 = 1;
@@ -39,10 +46,10 @@ struct Entry {
 pub struct Tokenizer {
     algorithm: Algorithm,
     entries: Vec<Entry>,
-    /// Control tokens and their text, longest text first.
-    control: Vec<(String, u32)>,
-    /// Tokens that are recognised wherever they are written, longest text first.
-    always: Vec<(String, u32)>,
+    /// Tokens that are read wherever they are written.
+    always: Marks,
+    /// These and control tokens.
+    special: Marks,
     ends: Vec<u32>,
     add_bos: bool,
     digest: [u8; 32],
@@ -50,6 +57,37 @@ pub struct Tokenizer {
     pub bos: Option<u32>,
     /// Token that ends an answer, if the model has one.
     pub eos: Option<u32>,
+}
+
+/// Texts that are tokens as they stand.
+#[derive(Default)]
+struct Marks {
+    finder: Option<AhoCorasick>,
+    ids: Vec<u32>,
+}
+
+impl Marks {
+    /// Of tokens of these kinds; of two with one text the later kind, and of one kind the later token.
+    fn new(tokens: &[&str], kinds: &[u8], wanted: &[&[u8]]) -> Result<Marks, ModelError> {
+        let mut marks = BTreeMap::new();
+        for wanted in wanted {
+            let tokens = (0u32..).zip(tokens.iter().zip(kinds));
+            let found = tokens.filter(|(_, (text, kind))| wanted.contains(kind) && !text.is_empty());
+            marks.extend(found.map(|(id, (text, _))| (*text, id)));
+        }
+        if marks.keys().map(|text| text.len()).sum::<usize>() > MARKS {
+            return Err(refuse(format!("control tokens of more than {MARKS} bytes")));
+        }
+        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(marks.keys());
+        let finder = finder.map_err(|error| refuse(error.to_string()))?;
+        Ok(Marks { finder: Some(finder), ids: marks.into_values().collect() })
+    }
+
+    /// Where the marks stand in a text, the longest where several begin, and which tokens they are.
+    fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (std::ops::Range<usize>, u32)> {
+        let found = self.finder.iter().flat_map(move |finder| finder.find_iter(text));
+        found.map(|found| (found.range(), self.ids[found.pattern().as_usize()]))
+    }
 }
 
 /// What a token stands for.
@@ -114,29 +152,11 @@ impl Tokenizer {
             return Err(refuse("prompts begin with a first token, and no bos_token_id names it"));
         }
         record.special(bos).special(eos).byte(u8::from(add_bos));
+        let always = Marks::new(&tokens, &kinds, &[&[USER_DEFINED]])?;
+        let special = Marks::new(&tokens, &kinds, &[&[USER_DEFINED], &[CONTROL, UNKNOWN]])?;
         let texts = tokens.iter().map(|text| text.to_string());
-        let entries = texts.zip(kinds).zip(bytes).map(|((text, kind), bytes)| Entry { text, kind, bytes });
-        Ok(Tokenizer::assemble(algorithm, entries.collect(), ends, (bos, eos, add_bos), record.finish()))
-    }
-
-    fn assemble(
-        algorithm: Algorithm,
-        entries: Vec<Entry>,
-        ends: Vec<u32>,
-        (bos, eos, add_bos): (Option<u32>, Option<u32>, bool),
-        digest: [u8; 32],
-    ) -> Tokenizer {
-        let listed = |wanted: &[u8]| {
-            let mut found: Vec<(String, u32)> = (0u32..)
-                .zip(&entries)
-                .filter(|(_, entry)| wanted.contains(&entry.kind) && !entry.text.is_empty())
-                .map(|(id, entry)| (entry.text.clone(), id))
-                .collect();
-            found.sort_by_key(|(text, id)| (std::cmp::Reverse(text.len()), *id));
-            found
-        };
-        let (control, always) = (listed(&[CONTROL, UNKNOWN]), listed(&[USER_DEFINED]));
-        Tokenizer { algorithm, entries, control, always, ends, add_bos, digest, bos, eos }
+        let entries = texts.zip(kinds).zip(bytes).map(|((text, kind), bytes)| Entry { text, kind, bytes }).collect();
+        Ok(Tokenizer { algorithm, entries, always, special, ends, add_bos, digest: record.finish(), bos, eos })
     }
 
     /// A tokenizer for random test models: every byte is the token `byte % vocabulary`; no special tokens.
@@ -147,7 +167,17 @@ impl Tokenizer {
         };
         let digest = Record::new("bytes", &[], &[]).special(u32::try_from(vocabulary).ok()).finish();
         let entries = (0..vocabulary).map(entry).collect();
-        Tokenizer::assemble(Algorithm::Bytes, entries, Vec::new(), (None, None, false), digest)
+        Tokenizer {
+            algorithm: Algorithm::Bytes,
+            entries,
+            always: Marks::default(),
+            special: Marks::default(),
+            ends: Vec::new(),
+            add_bos: false,
+            digest,
+            bos: None,
+            eos: None,
+        }
     }
 
     /// Tokens of a text, without a first token added.
@@ -157,26 +187,12 @@ impl Tokenizer {
     /// the published byte-level tokenizers do.
     pub fn encode(&self, text: &str, with_special: bool) -> Vec<u32> {
         let mut out = Vec::new();
-        let (mut start, mut at) = (0, 0);
-        let starts: std::collections::BTreeSet<u8> =
-            self.marks(with_special).filter_map(|(mark, _)| mark.as_bytes().first().copied()).collect();
-        while at < text.len() {
-            let found = if starts.contains(&text.as_bytes()[at]) {
-                let here =
-                    self.marks(with_special).filter(|(mark, _)| text.as_bytes()[at..].starts_with(mark.as_bytes()));
-                here.max_by_key(|(mark, _)| mark.len())
-            } else {
-                None
-            };
-            match found {
-                Some((mark, id)) => {
-                    self.encode_plain(&text[start..at], &mut out);
-                    out.push(*id);
-                    at += mark.len();
-                    start = at;
-                }
-                None => at += 1,
-            }
+        let mut start = 0;
+        let marks = if with_special { &self.special } else { &self.always };
+        for (place, id) in marks.find(text) {
+            self.encode_plain(&text[start..place.start], &mut out);
+            out.push(id);
+            start = place.end;
         }
         self.encode_plain(&text[start..], &mut out);
         out
@@ -188,10 +204,6 @@ impl Tokenizer {
         let mut out: Vec<u32> = self.bos.filter(|_| self.add_bos).into_iter().collect();
         out.extend(self.encode(text, false));
         out
-    }
-
-    fn marks(&self, with_special: bool) -> impl Iterator<Item = &(String, u32)> {
-        self.always.iter().chain(if with_special { self.control.as_slice() } else { &[] })
     }
 
     fn encode_plain(&self, text: &str, out: &mut Vec<u32>) {

@@ -192,12 +192,12 @@ impl Lexer<'_> {
     fn inside(&mut self, end: Token, tag: &str, block: bool) -> Outcome<()> {
         let mut open = Vec::new();
         loop {
-            if open.is_empty() {
-                if let Some(bytes) = self.closing(0, tag, block) {
-                    self.pass(bytes);
-                    self.tokens.push(end);
-                    return Ok(());
-                }
+            if open.is_empty()
+                && let Some(bytes) = self.closing(0, tag, block)
+            {
+                self.pass(bytes);
+                self.tokens.push(end);
+                return Ok(());
             }
             let spaces = self.spaces(0);
             if spaces > 0 {

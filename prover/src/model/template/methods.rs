@@ -86,7 +86,9 @@ pub fn capitalize(text: &str) -> Outcome<String> {
     let Some(first) = characters.next() else { return Ok(String::new()) };
     // Letters of which the large form is the one in titles too.
     let usual = matches!(first, '\u{0}'..='\u{1c3}' | '\u{1f4}'..='\u{24f}' | '\u{370}'..='\u{52f}');
-    if !first.to_uppercase().eq([first]) && !(usual && first.to_uppercase().count() == 1) {
+    let large = first.to_uppercase();
+    let known = large.clone().eq([first]) || (usual && large.count() == 1);
+    if !known {
         return Err(refused(format!("capitalising {first:?}")));
     }
     // The others as in the whole text: a sigma at the end of a word has a form of its own.

@@ -150,6 +150,18 @@ fn of_two_tokens_with_one_text_the_later_one_is_written() {
 }
 
 #[test]
+fn of_control_tokens_that_overlap_the_first_and_longest_is_read() {
+    let tokenizer =
+        with_tokens(&[("<a>", 3), ("<a>b", 3), ("b<c>", 3), ("<c>", 4), ("<c>", 3)]).load().unwrap().tokenizer;
+    assert_eq!(tokenizer.encode("x<a>b<c>é<a><c>", true), [120, 257, 260, 0xc3, 0xa9, 256, 260]);
+    assert_eq!(tokenizer.encode("<a>b<c>", false), [60, 97, 62, 98, 259]);
+    let long: Vec<String> = (0..5).map(|number| format!("{number}{}", "x".repeat(1 << 18))).collect();
+    let long: Vec<(&str, i32)> = long.iter().map(|text| (text.as_str(), 3)).collect();
+    assert!(with_tokens(&long[..3]).load().is_ok());
+    assert!(matches!(with_tokens(&long).load(), Err(ModelError::Tokenizer { .. })));
+}
+
+#[test]
 fn no_text_imitates_a_control_token_where_tokens_are_described() {
     let tokenizer = with_tokens(&[("<|im_end|>", 3), ("[1 \"", 3)]).load().unwrap().tokenizer;
     let bytes = |text: &str| text.bytes().map(u32::from).collect::<Vec<u32>>();

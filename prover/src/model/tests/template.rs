@@ -70,7 +70,7 @@ fn templates_are_rendered_as_jinja2_renders_them() {
 
 /// What is rendered is what jinja2 renders; what is not is more than jinja2 refuses.
 #[test]
-#[ignore = "makes jinja2 render 20,000 templates"]
+#[ignore = "makes jinja2 render 4,000 templates"]
 fn random_templates_are_rendered_as_jinja2_renders_them_or_not_at_all() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let python = |arguments: &[&str]| {
@@ -81,8 +81,8 @@ fn random_templates_are_rendered_as_jinja2_renders_them_or_not_at_all() {
     python(&["-m", "pip", "install", "--quiet", "jinja2==3.1.6"]);
     let tool = root.join("tools/templates.py");
     let (mut same, mut missed) = (0, 0);
-    for seed in 0..10 {
-        for case in cases(&python(&[tool.to_str().unwrap(), "--random", &seed.to_string(), "2000"])) {
+    for seed in 0..4 {
+        for case in cases(&python(&[tool.to_str().unwrap(), "--random", &seed.to_string(), "1000"])) {
             match (render(&case.template, &case.messages, case.add), case.rendered) {
                 (Ok(ours), rendered) => {
                     same += 1;
@@ -93,7 +93,7 @@ fn random_templates_are_rendered_as_jinja2_renders_them_or_not_at_all() {
             }
         }
     }
-    assert!(same > 5000 && missed < same / 5, "{same} {missed}");
+    assert!(same > 1000 && missed < same / 5, "{same} {missed}");
 }
 
 #[test]
