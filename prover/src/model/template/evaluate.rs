@@ -296,6 +296,7 @@ impl<'a> Renderer<'a> {
         let mut positional = passed.positional.into_iter();
         match positional.next() {
             None => {}
+            Some(Value::Undefined(message)) => return Err(failed(&*message)),
             Some(Value::Dict(other)) => {
                 for (key, value) in &other.entries {
                     dict.set(key.clone(), value.clone(), &self.purse)?;

@@ -8,8 +8,8 @@ use super::{Outcome, failed, refused};
 
 /// What a parser does with expressions.
 pub trait Expressions {
-    /// An expression, or several with commas between them as a tuple, up to the end of the tag or one of these names.
-    fn tuple(&mut self, choice: bool, ends: &[&str]) -> Outcome<Expr>;
+    /// An expression, or several with commas between them as a tuple.
+    fn tuple(&mut self, choice: bool) -> Outcome<Expr>;
     /// An expression; with `choice` also `a if b else c`.
     fn expression(&mut self, choice: bool) -> Outcome<Expr>;
     /// A filter, after `|`.
@@ -17,8 +17,8 @@ pub trait Expressions {
 }
 
 impl Expressions for Parser {
-    fn tuple(&mut self, choice: bool, ends: &[&str]) -> Outcome<Expr> {
-        self.tuple_in(choice, ends, false)
+    fn tuple(&mut self, choice: bool) -> Outcome<Expr> {
+        self.tuple_in(choice, false)
     }
 
     fn expression(&mut self, choice: bool) -> Outcome<Expr> {
@@ -40,14 +40,11 @@ fn both(left: Expr, right: Expr) -> (Box<Expr>, Box<Expr>) {
 }
 
 impl Parser {
-    fn tuple_in(&mut self, choice: bool, ends: &[&str], parentheses: bool) -> Outcome<Expr> {
+    fn tuple_in(&mut self, choice: bool, parentheses: bool) -> Outcome<Expr> {
         let mut values = Vec::new();
         let mut tuple = false;
         loop {
-            let end = matches!(self.peek(), Token::VariableEnd | Token::BlockEnd)
-                || self.is(")")
-                || ends.iter().any(|name| self.is_name(name));
-            if end {
+            if matches!(self.peek(), Token::VariableEnd | Token::BlockEnd) || self.is(")") {
                 break;
             }
             values.push(self.expression(choice)?);
@@ -220,7 +217,7 @@ impl Parser {
             Token::Int(number) => Ok(Expr::Constant(Constant::Int(number))),
             Token::Float(number) => Ok(Expr::Constant(Constant::Float(number))),
             Token::Operator("(") => {
-                let inner = self.deeper(|parser| parser.tuple_in(true, &[], true))?;
+                let inner = self.deeper(|parser| parser.tuple_in(true, true))?;
                 self.expect(")")?;
                 Ok(inner)
             }

@@ -145,7 +145,7 @@ impl Parser {
                 Token::End => return Err(failed(format!("the template ends before {}", ends.join(" or ")))),
                 Token::Data(text) => body.push(Statement::Text(text)),
                 Token::VariableBegin => {
-                    body.push(Statement::Output(self.tuple(true, &[])?));
+                    body.push(Statement::Output(self.tuple(true)?));
                     match self.next() {
                         Token::VariableEnd => {}
                         _ => {
@@ -230,9 +230,9 @@ impl Parser {
     }
 
     fn for_loop(&mut self) -> Outcome<Statement> {
-        let target = self.target(false, &["in"])?;
+        let target = self.target(false)?;
         self.expect_name("in")?;
-        let values = self.tuple(false, &["recursive"])?;
+        let values = self.tuple(false)?;
         let condition = match self.skip_name("if") {
             true => Some(self.certain(|parser| parser.expression(true))?),
             false => None,
@@ -259,7 +259,7 @@ impl Parser {
     fn branches(&mut self) -> Outcome<Statement> {
         let mut branches = Vec::new();
         loop {
-            let test = self.tuple(false, &[])?;
+            let test = self.tuple(false)?;
             branches.push((test, self.body(&["elif", "else", "endif"])?));
             if self.skip_name("endif") {
                 return Ok(Statement::If(branches, Vec::new()));
@@ -274,9 +274,9 @@ impl Parser {
     }
 
     fn set(&mut self) -> Outcome<Statement> {
-        let target = self.target(true, &[])?;
+        let target = self.target(true)?;
         if self.skip("=") {
-            return Ok(Statement::Set(target, self.tuple(true, &[])?));
+            return Ok(Statement::Set(target, self.tuple(true)?));
         }
         let filters = self.certain(|parser| parser.filters(false))?;
         Ok(Statement::SetBlock(target, filters, self.whole_body("endset")?))
@@ -288,7 +288,7 @@ impl Parser {
             if !values.is_empty() {
                 self.expect(",")?;
             }
-            let target = self.target(false, &[])?;
+            let target = self.target(false)?;
             self.expect("=")?;
             values.push((target, self.expression(true)?));
         }
@@ -356,16 +356,15 @@ impl Parser {
     }
 
     /// A name, a name of a namespace's attribute, or several in a tuple.
-    fn target(&mut self, namespaces: bool, ends: &[&str]) -> Outcome<Target> {
+    fn target(&mut self, namespaces: bool) -> Outcome<Target> {
         let mut targets = Vec::new();
         let mut tuple = false;
         loop {
-            let end = *self.peek() == Token::BlockEnd || self.is(")") || ends.iter().any(|end| self.is_name(end));
-            if tuple && end {
+            if tuple && (*self.peek() == Token::BlockEnd || self.is(")")) {
                 break;
             }
             if self.skip("(") {
-                let inner = self.deeper(|parser| parser.target(false, ends))?;
+                let inner = self.deeper(|parser| parser.target(false))?;
                 self.expect(")")?;
                 targets.push(inner);
             } else {
