@@ -61,12 +61,15 @@ impl<A: Adder> Multiples<A> {
 
     /// `2^shift` times each base.
     fn shifted(&self, shift: usize) -> &[A::Point] {
-        self.shifted[shift].get_or_init(|| {
+        let kept = &self.shifted[shift];
+        if kept.get().is_none() {
+            // Not while others wait for it: who waits for other threads runs other tasks, which may come here too.
             let below = (shift - 1) / 8 * 8;
             let mut points = self.shifted(below).to_vec();
             points.par_chunks_mut(2048).for_each(|chunk| (below..shift).for_each(|_| A::double_all(chunk)));
-            points
-        })
+            let _ = kept.set(points);
+        }
+        kept.get().expect("made before")
     }
 }
 

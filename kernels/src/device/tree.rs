@@ -28,6 +28,29 @@ struct Copies<D: Device> {
     rows: Vec<OnceLock<Arc<Packed<D>>>>,
 }
 
+// Nothing is copied while it is locked: a device's copies may be made by all threads, and who waits for other threads runs
+// other tasks, which may come here too.
+impl<D: Device> Copies<D> {
+    fn table(&self, device: &D, table: &Arc<Vec<Fr>>) -> Arc<Array<D, Fr>> {
+        let tables = || self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tables().get(&Arc::as_ptr(table)).cloned();
+        known.unwrap_or_else(|| {
+            let copy = Arc::new(Array::of(device, table));
+            tables().entry(Arc::as_ptr(table)).or_insert(copy).clone()
+        })
+    }
+
+    /// Of the late leaves with that number, if they have one.
+    fn rows(&self, device: &D, rows: &Numbers, number: Option<usize>) -> Arc<Packed<D>> {
+        let kept = number.and_then(|number| self.rows.get(number));
+        kept.and_then(OnceLock::get).cloned().unwrap_or_else(|| {
+            let copy = Arc::new(Packed::of(device, rows.tensor().stored()));
+            let _ = kept.map(|kept| kept.set(copy.clone()));
+            copy
+        })
+    }
+}
+
 /// The fractions of one block at one level.
 struct Fractions<D: Device> {
     /// All are 1 where there is none.
@@ -96,14 +119,8 @@ impl<D: Device> Dense<D> {
         };
         let (q, rows) = match &block.denominators {
             Denominators::Rows { rows, table } => {
-                let mut tables = copies.tables.lock().unwrap_or_else(PoisonError::into_inner);
-                let q = tables.entry(Arc::as_ptr(table)).or_insert_with(|| Arc::new(Array::of(device, table)));
-                let copy = || Arc::new(Packed::of(device, rows.tensor().stored()));
-                let packed = match number.and_then(|number| copies.rows.get(number)) {
-                    Some(kept) => kept.get_or_init(copy).clone(),
-                    None => copy(),
-                };
-                (q.clone(), Some(Rows { packed, numbers: rows.clone() }))
+                let packed = copies.rows(device, rows, number);
+                (copies.table(device, table), Some(Rows { packed, numbers: rows.clone() }))
             }
             Denominators::Values(values) => (Arc::new(Array::of(device, values)), None),
         };
