@@ -8,7 +8,7 @@ use ark_ff::{One, Zero};
 
 use super::Argument;
 use super::array::{Array, launch};
-use super::machine::{Device, Fault, raise};
+use super::machine::Device;
 use super::runs::Packed;
 use super::walk::{Round, Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
@@ -16,8 +16,8 @@ use crate::layer::{self, Fraction, Late, Layer, Quad, Singles, padding, quad};
 use crate::leaves::{Size, Stored};
 use crate::{Block, Denominators, FractionTree, Numbers, Numerators};
 
-/// Rows of a square of numbers at most: 32 bits hold the places of a square and of a part of the leaves together.
-const SIDE: usize = 65_000;
+/// Places of squares that kernels tell apart: 32 bits.
+const PLACES: u64 = 1 << 32;
 
 const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
 
@@ -76,11 +76,9 @@ impl<D: Device> Fractions<D> {
                 let plus = u32::try_from(numbers.plus()).expect("numbers begin between 0 and 2^32");
                 arguments.extend(packed.arguments());
                 arguments.push(Argument::Word(plus.into()));
+                // A part of the leaves is of whole squares or lies in one, of at most 2^16 rows.
                 let shape = numbers.tensor().shape();
-                if shape[0] > SIDE {
-                    let why = format!("squares of more than {SIDE} rows; take fewer tokens");
-                    raise::<()>(Fault::Failed { what: "the lookup tree".to_string(), why });
-                }
+                assert!(shape[0] == 0 || (shape[1] + numbers.len()) as u64 <= PLACES, "places of squares have 32 bits");
                 arguments.extend(shape.map(Argument::from));
             }
         }
