@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zkllm_kernels::device::catch;
+use zkllm_kernels::memory::Memory;
 use zkllm_verifier::card::Card;
 
 /// Bytes of the largest card, receipt or secret side read.
@@ -167,14 +168,33 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The machine's memory in bytes, if the system says.
 fn memory_bytes() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Memory::now().map(|memory| memory.total)
+}
+
+/// The most memory the process has held, in bytes, if the system says.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
-/// The most memory the process has held, in bytes; 0 where the system does not say.
-fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+/// As above.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+fn peak_bytes() -> Option<u64> {
+    // SAFETY: a structure of integers, of which zeroes are values.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure is the function's to fill.
+    if unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) } != 0 {
+        return None;
+    }
+    // Apple's systems count bytes, others KiB.
+    let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+    Some(u64::try_from(usage.ru_maxrss).ok()? * unit)
+}
+
+/// As above.
+#[cfg(not(unix))]
+fn peak_bytes() -> Option<u64> {
+    None
 }

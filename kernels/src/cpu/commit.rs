@@ -7,10 +7,12 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 
-use super::points::{Adder, Scalar, sum_lists};
 #[cfg(target_arch = "x86_64")]
-use super::{fr_lanes, lanes::Lanes};
+use super::lanes::Lanes;
+use super::points::{Adder, Scalar, sum_lists};
 use crate::Piece;
+#[cfg(target_arch = "x86_64")]
+use crate::path::Path;
 
 /// Nonzero digits one task gathers before it adds.
 const TASK: usize = 1 << 15;
@@ -39,7 +41,7 @@ impl Bases {
     /// See [`crate::Backend::prepare_bases`].
     pub fn new(bases: &[G1Affine]) -> Bases {
         #[cfg(target_arch = "x86_64")]
-        if fr_lanes::available() {
+        if Path::used() == Path::Ifma {
             return Bases(Form::Lanes(Multiples::new(bases)));
         }
         Bases(Form::Scalar(Multiples::new(bases)))
