@@ -8,7 +8,7 @@ FUZZ_OTHER_SECONDS ?= 120
 # Mesa's layer that puts a compositor's GPU first complains where there is no compositor.
 export NODEVICE_SELECT := 1
 
-.PHONY: help build demo demo-tiny test rust-test test-all spec bench cuda-check cuda-sanitize wasm-check firmware-check accuracy mutants templates fuzz fuzz-build fmt fmt-check lint deny clean
+.PHONY: help build demo demo-tiny test rust-test test-all spec bench cuda-check cuda-sanitize wasm-check firmware-check platforms-check accuracy mutants templates fuzz fuzz-build fmt fmt-check lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -34,7 +34,7 @@ test: ## every test that takes minutes
 rust-test:
 	$(CARGO) test --profile quick --workspace
 
-test-all: test lint wasm-check firmware-check ## test, also the slow tests, the lints and the verifier's other targets
+test-all: test lint wasm-check firmware-check platforms-check ## test, also the slow tests, the lints and the verifier's other targets
 	$(CARGO) test --profile quick --workspace -- --include-ignored
 	@$(MAKE) wasm-test page-test
 	@tools/cuda-check.sh --nvrtc
@@ -59,6 +59,9 @@ wasm-check: ## build the verifier for wasm32-unknown-unknown
 
 firmware-check: ## build the verifier, and a program that calls it, for a Cortex-M4 without an operating system
 	@tools/build-verifier-targets.sh firmware
+
+platforms-check: ## type-check the prover for Windows and macOS, where it is not run
+	@tools/check-platforms.sh
 
 accuracy: ## perplexity of the integers against f32, of both models, on the texts of docs/accuracy.md
 	@tools/accuracy/run.sh

@@ -33,23 +33,12 @@ pub use tree::Tree;
 
 use std::sync::Arc;
 
+use crate::memory::Memory;
 use crate::{Addend, Backend, Block, Entries, Factor, Integers, Ints, Overflow, Piece, Rows, integer};
 
 /// All cores of this machine, by rayon's global pool.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
-
-/// Bytes of memory that the system would give, a container's limit included; everything where it does not say.
-fn free_bytes() -> usize {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let number = |text: &str| text.trim().trim_end_matches(" kB").parse::<usize>().ok();
-    let info = read("/proc/meminfo");
-    let machine = info.lines().find_map(|line| number(line.strip_prefix("MemAvailable:")?)).map(|kib| kib << 10);
-    // What a container holds of files is given back when it is needed; it is counted as taken, to be safe.
-    let group = |name: &str| number(&read(&format!("/sys/fs/cgroup/memory.{name}")));
-    let container = group("max").zip(group("current")).map(|(most, taken)| most.saturating_sub(taken));
-    machine.unwrap_or(usize::MAX).min(container.unwrap_or(usize::MAX))
-}
 
 impl Backend for Cpu {
     type Bases = Bases;
@@ -105,7 +94,8 @@ impl Backend for Cpu {
     }
 
     fn tree(&self, n: usize, blocks: Vec<Block>) -> Tree {
-        Tree::build(n, blocks, free_bytes() / 4 * 3)
+        let free = Memory::now().map_or(usize::MAX, |memory| usize::try_from(memory.free).unwrap_or(usize::MAX));
+        Tree::build(n, blocks, free / 4 * 3)
     }
 
     fn product(

@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::path::Path;
+
 /// The sum of products could exceed 63 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow;
@@ -88,26 +90,26 @@ pub fn multiply(left: &[i32], right: Rows<'_>, depth: usize) -> Result<Vec<i64>,
     if m == 0 || n == 0 {
         return Ok(Vec::new());
     }
-    let machine = Machine::detect();
+    let path = Path::used();
     Ok(match right {
-        Rows::I16(right) if m >= MANY.0 && depth <= MANY.1 => by_lanes(machine, left, right, depth, m, n),
-        Rows::I16(right) => by_limbs(machine, left, right, depth, m, n),
-        Rows::I32(right) if m < ROWS => by_dots(machine, left, right, depth, n),
-        Rows::I32(right) => by_lanes(machine, left, right, depth, m, n),
+        Rows::I16(right) if m >= MANY.0 && depth <= MANY.1 => by_lanes(path, left, right, depth, m, n),
+        Rows::I16(right) => by_limbs(path, left, right, depth, m, n),
+        Rows::I32(right) if m < ROWS => by_dots(path, left, right, depth, n),
+        Rows::I32(right) => by_lanes(path, left, right, depth, m, n),
     })
 }
 
 /// [`multiply`] by 16-bit integers: neither matrix is empty.
-fn by_limbs(machine: Machine, left: &[i32], right: &[i16], depth: usize, m: usize, n: usize) -> Vec<i64> {
+fn by_limbs(path: Path, left: &[i32], right: &[i16], depth: usize, m: usize, n: usize) -> Vec<i64> {
     // Columns of the result first: threads share out the weight rows.
     let mut columns = vec![0i64; m * n];
     let rows = (GRAIN / (depth * m)).clamp(1, n).next_multiple_of(TILE);
     let limbs = Limbs::cut(left, depth, magnitude(left));
     if n <= rows {
-        limbs.multiply(machine, right, &mut columns);
+        limbs.multiply(path, right, &mut columns);
     } else {
         let blocks = columns.par_chunks_mut(rows * m).zip(right.par_chunks(rows * depth));
-        blocks.for_each(|(out, right)| limbs.multiply(machine, right, out));
+        blocks.for_each(|(out, right)| limbs.multiply(path, right, out));
     }
     if m == 1 || n == 1 {
         return columns;
@@ -123,19 +125,19 @@ fn by_limbs(machine: Machine, left: &[i32], right: &[i16], depth: usize, m: usiz
 }
 
 /// [`multiply`] by 32-bit integers, for few rows on the left: neither matrix is empty.
-fn by_dots(machine: Machine, left: &[i32], right: &[i32], depth: usize, n: usize) -> Vec<i64> {
+fn by_dots(path: Path, left: &[i32], right: &[i32], depth: usize, n: usize) -> Vec<i64> {
     let mut result = vec![0i64; left.len() / depth * n];
     let rows = GRAIN.div_ceil(depth);
     for (left, result) in left.chunks_exact(depth).zip(result.chunks_exact_mut(n)) {
         let blocks = result.par_chunks_mut(rows).zip(right.par_chunks(rows * depth));
-        blocks.for_each(|(out, right)| machine.dots(left, right, out));
+        blocks.for_each(|(out, right)| dots(path, left, right, out));
     }
     result
 }
 
 /// [`multiply`], a column of the result in each lane: neither matrix is empty.
 fn by_lanes<T: Copy + Into<i32> + Sync>(
-    machine: Machine,
+    path: Path,
     left: &[i32],
     right: &[T],
     depth: usize,
@@ -153,7 +155,7 @@ fn by_lanes<T: Copy + Into<i32> + Sync>(
     let mut result = vec![0i64; m * n];
     let rows = (GRAIN / (depth * n)).clamp(1, m).next_multiple_of(4 * ROWS);
     let bands = result.par_chunks_mut(rows * n).zip(left.par_chunks(rows * depth));
-    bands.for_each(|(result, left)| machine.wide(left, &lanes, depth, result));
+    bands.for_each(|(result, left)| wide(path, left, &lanes, depth, result));
     result
 }
 
@@ -183,14 +185,14 @@ impl Limbs {
     }
 
     /// `out[n][m]` for the weight rows `right`.
-    fn multiply(&self, machine: Machine, right: &[i16], out: &mut [i64]) {
+    fn multiply(&self, path: Path, right: &[i16], out: &mut [i64]) {
         let m = self.values.len() / (self.each * self.depth);
         for (right, out) in right.chunks(TILE * self.depth).zip(out.chunks_mut(TILE * m)) {
             let n = right.len() / self.depth;
             for (group, left) in self.values.chunks(4 * self.depth).enumerate() {
                 let rows = left.len() / self.depth;
                 let mut sums = [[0i64; TILE]; 4];
-                machine.tile(left, right, self.depth, &mut sums);
+                tile(path, left, right, self.depth, &mut sums);
                 for (row, sums) in sums[..rows].iter().enumerate() {
                     let limb_row = group * 4 + row;
                     let (row, limb) = (limb_row / self.each, limb_row % self.each);
@@ -205,71 +207,49 @@ impl Limbs {
     }
 }
 
-/// The instructions this machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Machine {
-    Portable,
+/// `sums[i][j] = left[i] . right[j]` for up to four rows each.
+fn tile(path: Path, left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
     #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+    match path {
+        // SAFETY: who chooses a path has its instructions.
+        Path::Ifma | Path::Avx512 => return unsafe { x86::avx512::tile(left, right, depth, sums) },
+        // SAFETY: as above.
+        Path::Avx2 => return unsafe { x86::avx2::tile(left, right, depth, sums) },
+        Path::Plain => {}
+    }
+    let _ = path;
+    plain_tile(left, right, depth, sums)
 }
 
-impl Machine {
-    fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
-                return Machine::Avx512;
-            }
-            if is_x86_feature_detected!("avx2") {
-                return Machine::Avx2;
-            }
-        }
-        Machine::Portable
+/// `out[n] = left . right[n]` for rows of 32 bits.
+fn dots(path: Path, left: &[i32], right: &[i32], out: &mut [i64]) {
+    #[cfg(target_arch = "x86_64")]
+    match path {
+        // SAFETY: who chooses a path has its instructions.
+        Path::Ifma | Path::Avx512 => return unsafe { x86::avx512::dots(left, right, out) },
+        // SAFETY: as above.
+        Path::Avx2 => return unsafe { x86::avx2::dots(left, right, out) },
+        Path::Plain => {}
     }
-
-    /// `sums[i][j] = left[i] . right[j]` for up to four rows each.
-    fn tile(self, left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
-        match self {
-            Machine::Portable => portable_tile(left, right, depth, sums),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: this variant is only made when the processor has the feature.
-            Machine::Avx2 => unsafe { x86::avx2::tile(left, right, depth, sums) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Machine::Avx512 => unsafe { x86::avx512::tile(left, right, depth, sums) },
-        }
-    }
-
-    /// `out[n] = left . right[n]` for rows of 32 bits.
-    fn dots(self, left: &[i32], right: &[i32], out: &mut [i64]) {
-        match self {
-            Machine::Portable => dots(left, right, out),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: this variant is only made when the processor has the feature.
-            Machine::Avx2 => unsafe { x86::avx2::dots(left, right, out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Machine::Avx512 => unsafe { x86::avx512::dots(left, right, out) },
-        }
-    }
-
-    /// `out[m][n]` of 32-bit rows, those on the right in `lanes` as [`by_lanes`] makes them.
-    fn wide(self, left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
-        match self {
-            Machine::Portable => wide(left, lanes, depth, out),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: this variant is only made when the processor has the feature.
-            Machine::Avx2 => unsafe { x86::avx2::wide(left, lanes, depth, out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Machine::Avx512 => unsafe { x86::avx512::wide(left, lanes, depth, out) },
-        }
-    }
+    let _ = path;
+    plain_dots(left, right, out)
 }
 
-fn portable_tile(left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
+/// `out[m][n]` of 32-bit rows, those on the right in `lanes` as [`by_lanes`] makes them.
+fn wide(path: Path, left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
+    #[cfg(target_arch = "x86_64")]
+    match path {
+        // SAFETY: who chooses a path has its instructions.
+        Path::Ifma | Path::Avx512 => return unsafe { x86::avx512::wide(left, lanes, depth, out) },
+        // SAFETY: as above.
+        Path::Avx2 => return unsafe { x86::avx2::wide(left, lanes, depth, out) },
+        Path::Plain => {}
+    }
+    let _ = path;
+    plain_wide(left, lanes, depth, out)
+}
+
+fn plain_tile(left: &[i16], right: &[i16], depth: usize, sums: &mut [[i64; TILE]; 4]) {
     for (left, sums) in left.chunks_exact(depth).zip(sums) {
         for (right, sum) in right.chunks_exact(depth).zip(sums) {
             *sum = dot(left, right);
@@ -282,14 +262,14 @@ fn dot(left: &[i16], right: &[i16]) -> i64 {
 }
 
 #[inline(always)]
-fn dots(left: &[i32], right: &[i32], out: &mut [i64]) {
+fn plain_dots(left: &[i32], right: &[i32], out: &mut [i64]) {
     for (right, out) in right.chunks_exact(left.len()).zip(out) {
         *out = left.iter().zip(right).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
     }
 }
 
 #[inline(always)]
-fn wide(left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
+fn plain_wide(left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
     let n = out.len() / (left.len() / depth);
     for (block, lanes) in lanes.chunks_exact(LANES * depth).enumerate() {
         let columns = block * LANES..n.min((block + 1) * LANES);
@@ -393,12 +373,12 @@ mod x86 {
 
                 #[target_feature(enable = $features)]
                 pub fn dots(left: &[i32], right: &[i32], out: &mut [i64]) {
-                    super::super::dots(left, right, out);
+                    super::super::plain_dots(left, right, out);
                 }
 
                 #[target_feature(enable = $features)]
                 pub fn wide(left: &[i32], lanes: &[i32], depth: usize, out: &mut [i64]) {
-                    super::super::wide(left, lanes, depth, out);
+                    super::super::plain_wide(left, lanes, depth, out);
                 }
             }
         };
@@ -486,16 +466,12 @@ mod tests {
         if weight <= 1 << 15 {
             check(multiply(&narrow, Rows::I16(&right16), depth).unwrap());
         }
-        #[allow(unused_mut)]
-        let mut machines = vec![Machine::Portable, Machine::detect()];
-        #[cfg(target_arch = "x86_64")]
-        machines.extend(is_x86_feature_detected!("avx2").then_some(Machine::Avx2));
-        for machine in machines {
-            check(by_lanes(machine, &narrow, &right32, depth, m, n));
-            check(by_dots(machine, &narrow, &right32, depth, n));
+        for path in Path::ALL.into_iter().filter(|path| path.is_there()) {
+            check(by_lanes(path, &narrow, &right32, depth, m, n));
+            check(by_dots(path, &narrow, &right32, depth, n));
             if weight <= 1 << 15 {
-                check(by_lanes(machine, &narrow, &right16, depth, m, n));
-                check(by_limbs(machine, &narrow, &right16, depth, m, n));
+                check(by_lanes(path, &narrow, &right16, depth, m, n));
+                check(by_limbs(path, &narrow, &right16, depth, m, n));
             }
         }
     }

@@ -123,7 +123,7 @@ impl Stored {
         let parts = late.into_iter().flat_map(|block| cut(block, self.part));
         let (late, rests): (Vec<Block>, Vec<Block>) =
             parts.partition(|part| part.bits.iter().sum::<usize>() > self.lowest);
-        (late, [stored, rests].concat())
+        (late, stored.into_iter().chain(rests).collect())
     }
 }
 

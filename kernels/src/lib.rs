@@ -17,6 +17,8 @@ pub mod integer;
 pub mod ints;
 pub mod layer;
 pub mod leaves;
+pub mod memory;
+pub mod path;
 pub mod random;
 pub mod reference;
 pub mod selftest;

@@ -21,6 +21,7 @@ use out::{say, tell};
 use prompt::Prompt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use zkllm_kernels::memory::Memory;
 use zkllm_verifier::card::Card;
 use zkllm_verifier::limits;
 
@@ -115,14 +116,19 @@ fn secret_path(card: &Path, secret: Option<&PathBuf>) -> PathBuf {
 
 /// The machine's memory in bytes, if the system says.
 fn memory_bytes() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Memory::now().map(|memory| memory.total)
+}
+
+/// The most memory the process has held, in bytes, if the system says.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
-/// The most memory the process has held, in bytes; 0 where the system does not say.
-fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+/// Elsewhere none says it cheaply.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn peak_bytes() -> Option<u64> {
+    None
 }

@@ -2,6 +2,7 @@
 
 use crate::causal;
 use crate::infer::{direct, held};
+use crate::prove::{most_bytes, piece_count, square_bytes};
 use ark_bls12_381::{Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::UniformRand;
@@ -10,7 +11,7 @@ use std::iter::successors;
 use std::time::{Duration, Instant};
 use zkllm_kernels::cpu::pairing::miller_loops;
 use zkllm_kernels::leaves::tree_bytes;
-use zkllm_kernels::{Backend, Integers, Ints};
+use zkllm_kernels::{Backend, Integers, Ints, Piece};
 use zkllm_verifier::Work;
 use zkllm_verifier::einsum::{operands, shared_axes};
 use zkllm_verifier::plan::Plan;
@@ -35,16 +36,45 @@ pub struct Cost {
     pub miller_loops: u64,
     /// Bytes of the proof.
     pub proof_bytes: u64,
-    /// Bytes of the host's memory all the time, roughly: model, witness, a layer in the making.
-    pub memory_bytes: u64,
-    /// Bytes of the row numbers of lookups that no column holds: on the host until the tree is done.
-    pub row_bytes: u64,
-    /// Bytes of the tree where there is memory, and at least, slower; on the GPU where there is one.
-    pub tree_bytes: [u64; 2],
-    /// Bytes of the tables of products whose sumchecks run side by side, after the tree, in the same memory.
-    pub table_bytes: u64,
+    /// What the host holds.
+    pub on_host: OnHost,
     /// What a GPU holds.
     pub on_gpu: OnGpu,
+}
+
+/// Bytes of the host's memory: all the time, and, one after the other, in each phase of a proof. Tests compare them with what is
+/// allocated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OnHost {
+    /// All the time: model, witness, commitments and their bases.
+    pub held: u64,
+    /// Of a layer in the making, beside a part of the witness.
+    pub inference: u64,
+    /// Of the work of all threads on rows of commitments.
+    pub commit: u64,
+    /// Of row numbers of lookups that no column holds, until the tree is done.
+    pub rows: u64,
+    /// Of lookup tables as leaves of the tree, and of a level's last messages.
+    pub leaves: u64,
+    /// Of the tree's levels where there is memory, and at least, slower; on the GPU where there is one.
+    pub tree: [u64; 2],
+    /// Of the tables of products whose sumchecks run side by side, after the tree; on the GPU where there is one.
+    pub tables: u64,
+    /// Of the tables of the opening.
+    pub opening: u64,
+}
+
+/// Bytes of the program itself: code, threads, what is too small to be forecast.
+const PROGRAM: u64 = 1 << 28;
+
+impl OnHost {
+    /// The most bytes at one time, roughly; with the least of the tree.
+    pub fn least(&self, gpu: bool) -> u64 {
+        let lookups = self.rows + self.leaves + if gpu { 0 } else { self.tree[1] };
+        let phases =
+            [self.inference, self.rows + self.commit, lookups, if gpu { 0 } else { self.tables }, self.opening];
+        PROGRAM + self.held + phases.into_iter().fold(0, u64::max)
+    }
 }
 
 /// What a GPU holds where there is room for it, one thing after the other but for the columns.
@@ -71,6 +101,18 @@ pub struct UnitCosts {
     pub miller_loop: f64,
 }
 
+/// Bytes of a field element.
+const FIELD: u64 = size_of::<Fr>() as u64;
+
+/// Vectors of multiples of the bases that integers of all widths need.
+const MULTIPLES: u64 = 24;
+
+/// Bytes that a thread works on in commitments.
+const WORK: u64 = 4 << 20;
+
+/// Weights on a column, rarely more of them, that differ in their rows: of lookups, of products, of its padding.
+const CLAIMS: u64 = 2;
+
 /// A product of a small integer and a field element takes 4 word products of the 32 and more of a field product.
 const SMALL_SHARE: f64 = 0.125;
 
@@ -92,7 +134,7 @@ impl Cost {
             let numbers = (0, (1i64 << table.bits()) - 1);
             cost.on_gpu.rows += stored * width(numbers);
             if held(program, lookup).is_none() {
-                cost.row_bytes += stored * width(numbers);
+                cost.on_host.rows += stored * width(numbers);
             }
             let outputs = table.outputs().into_iter().map(|output| Ints::I64(&output).range());
             for (value, range) in lookup.values.iter().zip([numbers].into_iter().chain(outputs)) {
@@ -103,12 +145,14 @@ impl Cost {
         }
         let tables = program.tables.iter().map(|table| 1u64 << table.bits()).sum::<u64>();
         (rows, cost.leaves) = (rows + tables, cost.leaves + tables);
+        // The tables, and numerators and denominators of their rows; nodes when they become what is bound by twos.
+        cost.on_host.leaves = 3 * FIELD * tables + ((3 * 4 * FIELD) << 16);
         for (column, width) in program.columns.iter().zip(widths) {
             let entries = stored(&column.axes, column.causal);
             match column.origin {
                 Origin::Model => {
                     cost.weights += entries;
-                    cost.memory_bytes += 2 * entries;
+                    cost.on_host.held += 2 * entries;
                     cost.on_gpu.columns += 2 * entries;
                     // The opening reads the model three times: two weights, and the rows.
                     cost.small_products += 4 * entries;
@@ -116,7 +160,8 @@ impl Cost {
                 _ => {
                     // A layer of squares is whole while it is made.
                     let layer = if column.causal { size(&column.axes[1..]) } else { 0 };
-                    cost.memory_bytes += (entries + layer) * width;
+                    cost.on_host.held += entries * width;
+                    cost.on_host.inference += layer * width;
                     cost.on_gpu.columns += entries * width;
                     cost.committed += entries;
                     cost.small_products += 5 * entries;
@@ -124,7 +169,7 @@ impl Cost {
                 }
             }
         }
-        // Values of a layer: a sum in the making, what it is made of, what it becomes.
+        // Values of a layer: a sum in the making, and what it is made of.
         let mut largest = 0;
         for product in &program.products {
             let shared = size(&shared_axes(product));
@@ -149,25 +194,27 @@ impl Cost {
             sides.map(|side| size(&shared_axes(product)) * if plain(side) { 16 } else { 32 }).sum::<u64>()
         };
         let most = |of: &dyn Fn(&ProductId) -> u64| waves(program).iter().map(|wave| wave.iter().map(of).sum()).max();
-        (cost.table_bytes, cost.on_gpu.tables) = (most(&tables).unwrap_or(0), most(&on_gpu).unwrap_or(0));
+        (cost.on_host.tables, cost.on_gpu.tables) = (most(&tables).unwrap_or(0), most(&on_gpu).unwrap_or(0));
         cost.products += 12 * cost.leaves;
         let side = 1u64 << plan.chunk_log;
         cost.miller_loops = plan.witness_chunks as u64 * side + 6 * side;
         cost.proof_bytes = Work::of(plan).proof_bytes;
-        cost.memory_bytes += 3 * 8 * largest + (1 << 28);
-        cost.tree_bytes = tree_bytes(rows);
+        // Rows of every chunk, those of the model once more in the secret; generators, and multiples of them by powers of two.
+        let row_points = (2 * plan.model_chunks + plan.witness_chunks) as u64 * side;
+        let points = row_points + side * (1 + MULTIPLES);
+        cost.on_host.held += points * size_of::<G1Affine>() as u64 + side * size_of::<G2Affine>() as u64;
+        cost.on_host.held += piece_count(plan) * size_of::<Piece>() as u64;
+        cost.on_host.inference += 2 * 8 * largest;
+        cost.on_host.commit = WORK * rayon::current_num_threads() as u64;
+        cost.on_host.tree = tree_bytes(rows);
+        cost.on_host.opening = opening_bytes(plan);
         cost.on_gpu.leaves = rows;
         cost
     }
 
     /// Bytes without which there is no proof: of the host's memory, and of a GPU's where one proves.
     pub fn least_bytes(&self, gpu: bool) -> (u64, u64) {
-        let [_, tree] = self.tree_bytes;
-        if gpu {
-            (self.memory_bytes + self.row_bytes, tree.max(self.on_gpu.tables))
-        } else {
-            (self.memory_bytes + (self.row_bytes + tree).max(self.table_bytes), 0)
-        }
+        (self.on_host.least(gpu), if gpu { self.on_host.tree[1].max(self.on_gpu.tables) } else { 0 })
     }
 
     /// Seconds on `cores` cores if nothing but the counted operations took time.
@@ -178,6 +225,15 @@ impl Cost {
             + self.miller_loops as f64 * unit.miller_loop;
         total / cores as f64
     }
+}
+
+/// Bytes of the opening's tables while the columns of chunks are bound, and while the rows are.
+fn opening_bytes(plan: &Plan) -> u64 {
+    let (program, log) = (&plan.program, plan.chunk_log);
+    let squares = program.columns.iter().filter(|column| column.causal).filter_map(|column| column.axes.last());
+    let squares: usize = squares.map(|&axis| square_bytes(log, program.axes[axis].length)).sum();
+    let weights = CLAIMS * program.columns.len() as u64 * ((2 * FIELD) << log);
+    (weights + most_bytes(log, squares) as u64).max(plan.chunks() as u64 * ((2 * FIELD) << log))
 }
 
 /// Bytes of an integer of a column with values in `range`.
@@ -225,11 +281,8 @@ pub fn measure<B: Backend>(backend: &B) -> UnitCosts {
     let rows: Vec<Vec<i16>> = (0..256)
         .map(|row: i64| (0..side).map(|column: i64| ((row * 7919 + column * 104729) % 32768) as i16).collect())
         .collect();
-    let pieces: Vec<_> = rows
-        .iter()
-        .enumerate()
-        .map(|(row, values)| zkllm_kernels::Piece { row, column: 0, values: zkllm_kernels::Ints::I16(values) })
-        .collect();
+    let pieces: Vec<_> =
+        rows.iter().enumerate().map(|(row, values)| Piece { row, column: 0, values: Ints::I16(values) }).collect();
     let cores = rayon::current_num_threads() as f64;
     let addition = cores
         * seconds(Duration::from_millis(400), 2 * 256 * side as usize, || {

@@ -96,7 +96,8 @@ pub fn commit<B: Backend>(
         })
         .collect();
     let weights = digest(columns);
-    let mut blinding = randomness.hedged("zkLLM card", [&weights[..], &card.to_bytes()]);
+    let said = Card { commitments: Vec::new(), ..card.clone() }.to_bytes();
+    let mut blinding = randomness.hedged("zkLLM card", [&weights[..], &said]);
     let generators = Generators::new(plan.chunk_log);
     let bases = backend.prepare_bases(&generators.g1);
     let parts = chunks(&plan, &views);

@@ -7,9 +7,11 @@ use ark_ec::AffineRepr;
 use ark_ff::{Field, One, PrimeField};
 use rayon::prelude::*;
 
+#[cfg(target_arch = "x86_64")]
+use super::lanes::Lanes;
 use super::points::{Adder, Scalar, sum_lists};
 #[cfg(target_arch = "x86_64")]
-use super::{fr_lanes, lanes::Lanes};
+use crate::path::Path;
 
 /// Rows one task handles.
 const TASK: usize = 256;
@@ -87,7 +89,7 @@ fn recode(value: u128) -> Vec<i8> {
 /// See [`crate::Backend::combine_rows`].
 pub fn combine_rows(vectors: &[&[G1Affine]], scalars: &[Fr]) -> Vec<G1Affine> {
     #[cfg(target_arch = "x86_64")]
-    if fr_lanes::available() {
+    if Path::used() == Path::Ifma {
         return combine_with::<Lanes>(vectors, scalars);
     }
     combine_with::<Scalar>(vectors, scalars)

@@ -7,10 +7,12 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 
-use super::points::{Adder, Scalar, sum_lists};
 #[cfg(target_arch = "x86_64")]
-use super::{fr_lanes, lanes::Lanes};
+use super::lanes::Lanes;
+use super::points::{Adder, Scalar, sum_lists};
 use crate::Piece;
+#[cfg(target_arch = "x86_64")]
+use crate::path::Path;
 
 /// Nonzero digits one task gathers before it adds.
 const TASK: usize = 1 << 15;
@@ -39,7 +41,7 @@ impl Bases {
     /// See [`crate::Backend::prepare_bases`].
     pub fn new(bases: &[G1Affine]) -> Bases {
         #[cfg(target_arch = "x86_64")]
-        if fr_lanes::available() {
+        if Path::used() == Path::Ifma {
             return Bases(Form::Lanes(Multiples::new(bases)));
         }
         Bases(Form::Scalar(Multiples::new(bases)))
@@ -61,12 +63,15 @@ impl<A: Adder> Multiples<A> {
 
     /// `2^shift` times each base.
     fn shifted(&self, shift: usize) -> &[A::Point] {
-        self.shifted[shift].get_or_init(|| {
+        let kept = &self.shifted[shift];
+        if kept.get().is_none() {
+            // Not while others wait for it: who waits for other threads runs other tasks, which may come here too.
             let below = (shift - 1) / 8 * 8;
             let mut points = self.shifted(below).to_vec();
             points.par_chunks_mut(2048).for_each(|chunk| (below..shift).for_each(|_| A::double_all(chunk)));
-            points
-        })
+            let _ = kept.set(points);
+        }
+        kept.get().expect("made before")
     }
 }
 

@@ -4,10 +4,12 @@
 //! memory's form: constants carry the missing `16`, or a sum is multiplied by it once. Factors may be up to `6 p`:
 //! a product is below `a b / (36 p) + p`.
 
-use std::{arch::x86_64::*, sync::LazyLock};
+use std::arch::x86_64::*;
 
 use ark_bls12_381::Fr;
 use ark_ff::{BigInt, PrimeField};
+
+use crate::path::Path;
 
 const LIMBS: usize = 5;
 const MASK: u64 = (1 << 52) - 1;
@@ -47,13 +49,6 @@ const INVERSE: u64 = {
     }
     inverse.wrapping_neg() & MASK
 };
-
-/// Whether this machine can.
-pub fn available() -> bool {
-    static AVAILABLE: LazyLock<bool> =
-        LazyLock::new(|| is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma"));
-    *AVAILABLE
-}
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
@@ -254,7 +249,7 @@ fn total(sum: &Eight, factor: Fr) -> Fr {
 
 /// See [`super::runs::pair_sums`]; a multiple of 16 elements, and at most 2^12 pairs.
 pub fn pair_sums(a: &[Fr], b: &[Fr], weights: Option<&[Fr]>) -> [Fr; 2] {
-    assert!(available(), "chosen only where the machine can");
+    assert!(Path::Ifma.is_there(), "chosen only where the machine can");
     // Runs short enough that limbs of 52 bits do not outgrow their words.
     let mut sums = [Fr::from(0u64); 2];
     for (i, (a, b)) in a.chunks(2048).zip(b.chunks(2048)).enumerate() {
@@ -294,7 +289,7 @@ fn pair_sums_of(a: &[Fr], b: &[Fr], weights: Option<&[Fr]>) -> [Fr; 2] {
 
 /// See [`super::runs::fold_run`]; a multiple of 16 elements.
 pub fn fold_run(values: &[Fr], r: Fr, out: &mut [Fr]) {
-    assert!(available(), "chosen only where the machine can");
+    assert!(Path::Ifma.is_there(), "chosen only where the machine can");
     // SAFETY: the features are there.
     unsafe { fold_run_of(values, r * Fr::from(16u64), out) }
 }
@@ -310,7 +305,7 @@ fn fold_run_of(values: &[Fr], r: Fr, out: &mut [Fr]) {
 
 /// See [`super::runs::add_scaled`]; a multiple of 8 elements.
 pub fn add_scaled(out: &mut [Fr], c: Fr, b: &[Fr]) {
-    assert!(available(), "chosen only where the machine can");
+    assert!(Path::Ifma.is_there(), "chosen only where the machine can");
     // SAFETY: the features are there.
     unsafe { add_scaled_of(out, c * Fr::from(16u64), b) }
 }
@@ -325,7 +320,7 @@ fn add_scaled_of(out: &mut [Fr], c: Fr, b: &[Fr]) {
 
 /// See [`super::runs::merge_run`]; a multiple of 16 elements.
 pub fn merge_run(p: &[Fr], q: &[Fr], out_p: &mut [Fr], out_q: &mut [Fr]) {
-    assert!(available(), "chosen only where the machine can");
+    assert!(Path::Ifma.is_there(), "chosen only where the machine can");
     // SAFETY: the features are there.
     unsafe { merge_run_of(p, q, out_p, out_q) }
 }

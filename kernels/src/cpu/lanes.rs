@@ -5,8 +5,8 @@ use std::arch::x86_64::*;
 use ark_bls12_381::G1Affine;
 
 use super::fq_lanes::*;
-use super::fr_lanes::available;
 use super::points::{Adder, BATCH, Point, Scalar, add_one};
+use crate::path::Path;
 
 /// The top limb of the x of infinity; that of a coordinate is below 2^18.
 const AT_INFINITY: u64 = MASK;
@@ -205,7 +205,7 @@ impl Adder for Lanes {
         right: impl Fn(usize) -> (&'a LanePoint, bool),
         mut out: impl FnMut(usize, LanePoint),
     ) {
-        assert!(available(), "chosen only where the machine can");
+        assert!(Path::Ifma.is_there(), "chosen only where the machine can");
         for start in (0..count).step_by(BATCH) {
             // SAFETY: the features are there.
             unsafe {
@@ -217,7 +217,7 @@ impl Adder for Lanes {
     }
 
     fn double_all(points: &mut [LanePoint]) {
-        assert!(available(), "chosen only where the machine can");
+        assert!(Path::Ifma.is_there(), "chosen only where the machine can");
         // SAFETY: the features are there.
         points.chunks_mut(BATCH).for_each(|points| unsafe { double_batch(points) });
     }

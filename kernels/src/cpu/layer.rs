@@ -11,7 +11,7 @@ use ark_ff::{One, Zero};
 
 use super::axes::{Axes, by_runs, fold_values, pad_rows};
 use super::runs::{add_scaled, fold_run, pair_sums};
-use super::tree::{Dense, Fractions, node_axes};
+use super::tree::{Dense, Fractions, Shifted, node_axes};
 use crate::Denominators;
 use crate::layer::{self, Quad, padding};
 
@@ -95,8 +95,8 @@ impl Row {
 }
 
 impl Part {
-    /// Nothing is bound; `inverse` is that of `lambda`, or 0.
-    pub fn new(block: Dense, rho: &[Fr], [lambda, inverse]: [Fr; 2]) -> Part {
+    /// Nothing is bound; `inverse` is that of `lambda`, or 0, and added to `tables`.
+    pub fn new(block: Dense, rho: &[Fr], [lambda, inverse]: [Fr; 2], tables: &Shifted) -> Part {
         let (axes, offset) = node_axes(&block, rho);
         let length = *block.lengths.last().expect("a variable");
         let dropped = *block.bits.last().expect("a variable") == 1;
@@ -104,9 +104,7 @@ impl Part {
         let state = if !inverse.is_zero() && fractions.are_inverses() {
             if let Fractions::Leaves { denominators, .. } = &mut fractions {
                 match denominators {
-                    Denominators::Rows { table, .. } => {
-                        *table = table.iter().map(|q| *q + inverse).collect::<Vec<_>>().into();
-                    }
+                    Denominators::Rows { table, .. } => *table = tables.of(table),
                     Denominators::Values(values) => values.iter_mut().for_each(|q| *q += inverse),
                 }
             }

@@ -6,6 +6,9 @@
 use ark_bls12_381::Fr;
 use ark_ff::{BigInt, BigInteger, PrimeField};
 
+#[cfg(target_arch = "x86_64")]
+use crate::path::Path;
+
 /// Limbs of an element.
 pub const LIMBS: usize = 8;
 /// Products one lane may gather.
@@ -87,18 +90,12 @@ impl Planes {
 pub fn dot(x: &[i16], weights: &Planes, start: usize) -> [i64; LIMBS] {
     assert!(x.len() <= TERMS && start + x.len() <= weights.len(), "a run of the weights");
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: the features are there, and x lies in the weights, which are padded by a vector.
-            return unsafe { wide::dot(x, weights, start) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature is there.
-            return unsafe { dot_avx2(x, weights, start) };
-        }
+    match Path::used() {
+        // SAFETY: the features are there, and x lies in the weights, which are padded by a vector.
+        Path::Ifma | Path::Avx512 => return unsafe { wide::dot(x, weights, start) },
+        // SAFETY: the feature is there.
+        Path::Avx2 => return unsafe { dot_avx2(x, weights, start) },
+        Path::Plain => {}
     }
     dot_lanes(x, weights, start)
 }
@@ -112,18 +109,12 @@ pub type Tile = [[i64; TILE]; LIMBS];
 pub fn axpy(rows: &[&[i16]], limbs: &[[i64; LIMBS]], tiles: &mut [Tile]) {
     assert!(rows.len() == limbs.len(), "one weight a row");
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: the features are there.
-            return unsafe { wide::axpy(rows, limbs, tiles) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature is there.
-            return unsafe { axpy_avx2(rows, limbs, tiles) };
-        }
+    match Path::used() {
+        // SAFETY: the features are there.
+        Path::Ifma | Path::Avx512 => return unsafe { wide::axpy(rows, limbs, tiles) },
+        // SAFETY: the feature is there.
+        Path::Avx2 => return unsafe { axpy_avx2(rows, limbs, tiles) },
+        Path::Plain => {}
     }
     axpy_lanes(rows, limbs, tiles)
 }

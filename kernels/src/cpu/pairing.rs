@@ -6,7 +6,9 @@ use ark_ff::Field;
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
-use super::{fr_lanes::available, miller_lanes};
+use super::miller_lanes;
+#[cfg(target_arch = "x86_64")]
+use crate::path::Path;
 
 /// Pairs that share the squarings of a Miller loop: as many as the library takes at once.
 const PAIRS: usize = 4;
@@ -27,7 +29,7 @@ pub fn miller_loops<const N: usize>(left: [&[G1Affine]; N], right: &[G2Affine]) 
         (0..right.len()).into_par_iter().step_by(length).map(run).reduce(|| [Fq12::ONE; N], multiply)
     };
     #[cfg(target_arch = "x86_64")]
-    if available() && right.len() >= PAIRS {
+    if Path::used() == Path::Ifma && right.len() >= PAIRS {
         let most = 8 * miller_lanes::GROUPS;
         let length = right.len().div_ceil(rayon::current_num_threads()).next_multiple_of(8).min(most);
         // SAFETY: the machine can.

@@ -6,12 +6,14 @@ use ark_ff::Zero;
 
 #[cfg(target_arch = "x86_64")]
 use super::fr_lanes;
+#[cfg(target_arch = "x86_64")]
+use crate::path::Path;
 
 /// How many of `count` steps the lanes take; the rest is done one by one.
 #[inline(always)]
 fn in_lanes(count: usize) -> usize {
     #[cfg(target_arch = "x86_64")]
-    if count >= 8 && fr_lanes::available() {
+    if count >= 8 && Path::used() == Path::Ifma {
         return count / 8 * 8;
     }
     let _ = count;

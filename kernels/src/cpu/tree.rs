@@ -36,6 +36,14 @@ impl Fractions {
         !matches!(denominators, Denominators::Rows { rows, .. } if rows.is_causal())
     }
 
+    /// The table that leaves are rows of.
+    fn table(&self) -> Option<&Arc<Vec<Fr>>> {
+        match self {
+            Fractions::Leaves { denominators: Denominators::Rows { table, .. }, .. } => Some(table),
+            _ => None,
+        }
+    }
+
     /// The numerators from a flat index on.
     pub fn numerators(&self, from: usize, out: &mut [Fr]) {
         self.numerators_by(from, 1, out);
@@ -242,13 +250,42 @@ impl FractionTree for Tree {
         let children = self.levels[depth + 1].take().expect("a layer is asked for once");
         let merges = self.levels.len() - 2 - depth;
         let scales = [lambda, lambda.inverse().unwrap_or_else(Fr::zero)];
-        let late = (merges < self.lowest && !self.late.is_empty()).then(|| {
-            let (leaves, rho) = (self.late.clone(), rho.to_vec());
-            let make = move |number: usize| Part::new(leaves[number].merged(merges), &rho, scales);
+        let is_late = merges < self.lowest && !self.late.is_empty();
+        // Only leaves have tables; whatever is merged has none.
+        let leaves = if is_late && merges == 0 { &self.late[..] } else { &[] };
+        let tables = Arc::new(Shifted::new(children.blocks.iter().chain(leaves), scales[1]));
+        let late = is_late.then(|| {
+            let (leaves, rho, tables) = (self.late.clone(), rho.to_vec(), tables.clone());
+            let make = move |number: usize| Part::new(leaves[number].merged(merges), &rho, scales, &tables);
             Late::new(self.late.len(), self.lowest - merges, make)
         });
-        let parts = children.blocks.into_iter().map(|block| Part::new(block, rho, scales)).collect();
+        let parts = children.blocks.into_iter().map(|block| Part::new(block, rho, scales, &tables)).collect();
         Layer::new(parts, late, &children.singles, rho, lambda)
+    }
+}
+
+/// The tables of a level, and the same with something added to each entry: once for all blocks that share one.
+pub struct Shifted(Vec<[Arc<Vec<Fr>>; 2]>);
+
+impl Shifted {
+    /// Of those blocks whose numerators are all 1; of none if nothing is added.
+    fn new<'b>(blocks: impl Iterator<Item = &'b Dense>, by: Fr) -> Self {
+        let mut tables: Vec<[Arc<Vec<Fr>>; 2]> = Vec::new();
+        let inverses =
+            blocks.map(|block| &block.fractions).filter(|fractions| !by.is_zero() && fractions.are_inverses());
+        for table in inverses.filter_map(Fractions::table) {
+            if !tables.iter().any(|[known, _]| Arc::ptr_eq(known, table)) {
+                let shifted: Vec<Fr> = table.par_iter().map(|q| *q + by).collect();
+                tables.push([table.clone(), shifted.into()]);
+            }
+        }
+        Shifted(tables)
+    }
+
+    /// What is in the place of a table.
+    pub fn of(&self, table: &Arc<Vec<Fr>>) -> Arc<Vec<Fr>> {
+        let own = self.0.iter().find(|[known, _]| Arc::ptr_eq(known, table));
+        own.expect("all tables of the level are shifted")[1].clone()
     }
 }
 

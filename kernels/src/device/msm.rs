@@ -43,12 +43,20 @@ impl<D: Device> Bases<D> {
 
     /// The tables of the lowest `digits` digits.
     fn tables(&self, device: &D, digits: usize) -> Vec<Arc<Array<D, Affine>>> {
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        while tables.len() < digits {
-            let table = self.multiply(device, tables.last().map(Arc::as_ref));
-            tables.push(Arc::new(table));
+        let tables = || self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let mut known = tables().clone();
+            if known.len() >= digits {
+                known.truncate(digits);
+                return known;
+            }
+            // Not while it is locked: who waits for other threads runs other tasks, which may come here too.
+            let table = Arc::new(self.multiply(device, known.last().map(Arc::as_ref)));
+            let mut tables = tables();
+            if tables.len() == known.len() {
+                tables.push(table);
+            }
         }
-        tables[..digits].to_vec()
     }
 
     /// The table after `below`, or the first one.

@@ -8,7 +8,7 @@ use ark_ff::{One, Zero};
 
 use super::Argument;
 use super::array::{Array, launch};
-use super::machine::{Device, Fault, raise};
+use super::machine::Device;
 use super::runs::Packed;
 use super::walk::{Round, Walk, pad_rows};
 use crate::cpu::axes::{Axes, eq_axes};
@@ -16,8 +16,8 @@ use crate::layer::{self, Fraction, Late, Layer, Quad, Singles, padding, quad};
 use crate::leaves::{Size, Stored};
 use crate::{Block, Denominators, FractionTree, Numbers, Numerators};
 
-/// Rows of a square of numbers at most: 32 bits hold the places of a square and of a part of the leaves together.
-const SIDE: usize = 65_000;
+/// Places of squares that kernels tell apart: 32 bits.
+const PLACES: u64 = 1 << 32;
 
 const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
 
@@ -26,6 +26,29 @@ const PADDING: fn() -> Fraction = || (Fr::zero(), Fr::one());
 struct Copies<D: Device> {
     tables: Mutex<HashMap<*const Vec<Fr>, Arc<Array<D, Fr>>>>,
     rows: Vec<OnceLock<Arc<Packed<D>>>>,
+}
+
+// Nothing is copied while it is locked: a device's copies may be made by all threads, and who waits for other threads runs
+// other tasks, which may come here too.
+impl<D: Device> Copies<D> {
+    fn table(&self, device: &D, table: &Arc<Vec<Fr>>) -> Arc<Array<D, Fr>> {
+        let tables = || self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tables().get(&Arc::as_ptr(table)).cloned();
+        known.unwrap_or_else(|| {
+            let copy = Arc::new(Array::of(device, table));
+            tables().entry(Arc::as_ptr(table)).or_insert(copy).clone()
+        })
+    }
+
+    /// Of the late leaves with that number, if they have one.
+    fn rows(&self, device: &D, rows: &Numbers, number: Option<usize>) -> Arc<Packed<D>> {
+        let kept = number.and_then(|number| self.rows.get(number));
+        kept.and_then(OnceLock::get).cloned().unwrap_or_else(|| {
+            let copy = Arc::new(Packed::of(device, rows.tensor().stored()));
+            let _ = kept.map(|kept| kept.set(copy.clone()));
+            copy
+        })
+    }
 }
 
 /// The fractions of one block at one level.
@@ -53,11 +76,9 @@ impl<D: Device> Fractions<D> {
                 let plus = u32::try_from(numbers.plus()).expect("numbers begin between 0 and 2^32");
                 arguments.extend(packed.arguments());
                 arguments.push(Argument::Word(plus.into()));
+                // A part of the leaves is of whole squares or lies in one, of at most 2^16 rows.
                 let shape = numbers.tensor().shape();
-                if shape[0] > SIDE {
-                    let why = format!("squares of more than {SIDE} rows; take fewer tokens");
-                    raise::<()>(Fault::Failed { what: "the lookup tree".to_string(), why });
-                }
+                assert!(shape[0] == 0 || (shape[1] + numbers.len()) as u64 <= PLACES, "places of squares have 32 bits");
                 arguments.extend(shape.map(Argument::from));
             }
         }
@@ -96,14 +117,8 @@ impl<D: Device> Dense<D> {
         };
         let (q, rows) = match &block.denominators {
             Denominators::Rows { rows, table } => {
-                let mut tables = copies.tables.lock().unwrap_or_else(PoisonError::into_inner);
-                let q = tables.entry(Arc::as_ptr(table)).or_insert_with(|| Arc::new(Array::of(device, table)));
-                let copy = || Arc::new(Packed::of(device, rows.tensor().stored()));
-                let packed = match number.and_then(|number| copies.rows.get(number)) {
-                    Some(kept) => kept.get_or_init(copy).clone(),
-                    None => copy(),
-                };
-                (q.clone(), Some(Rows { packed, numbers: rows.clone() }))
+                let packed = copies.rows(device, rows, number);
+                (copies.table(device, table), Some(Rows { packed, numbers: rows.clone() }))
             }
             Denominators::Values(values) => (Arc::new(Array::of(device, values)), None),
         };

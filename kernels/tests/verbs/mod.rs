@@ -422,6 +422,30 @@ fn trees_agree() {
     whole_tree(&checked(), 11, blocks, &mut source);
 }
 
+/// Of the longest statements: places of a square need all of 32 bits. Memory is only taken for what is written.
+#[test]
+fn leaves_at_the_end_of_the_largest_squares_agree() {
+    const SIDE: usize = 1 << 16;
+    let mut source = Source(12);
+    let place = |row: usize, column: usize| row * SIDE + column;
+    // To the last place; around the diagonal of the first row that has no place in 31 bits, and of one near the end.
+    let runs = [place(SIDE - 1, SIDE - 1100), place(1 << 15, (1 << 15) - 700), place(65_300, 65_300 - 1029)];
+    let mut values = Integers::zeros(SIDE * (SIDE + 1) / 2);
+    for first in runs {
+        let stored = zkllm_kernels::ints::below(SIDE, first)..zkllm_kernels::ints::below(SIDE, first + 1100);
+        stored.for_each(|at| values.set(at, source.below(50) as i64));
+    }
+    let (rows, table) = (Numbers::causal(values.into(), 0, SIDE), Arc::new(source.frs(50)));
+    let blocks = runs.iter().zip(0..).map(|(&first, number)| Block {
+        offset: number << 11,
+        lengths: vec![1100],
+        bits: vec![11],
+        numerators: Numerators::One,
+        denominators: Denominators::Rows { rows: rows.slice(first..first + 1100), table: table.clone() },
+    });
+    whole_tree(&checked(), 13, blocks.collect(), &mut source);
+}
+
 #[test]
 fn a_large_tree_agrees_on_its_coarse_layers() {
     let mut source = Source(6);

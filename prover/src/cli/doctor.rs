@@ -1,7 +1,7 @@
 //! Decides `zkllm doctor`: what is on this machine, what would be used, how fast it is, and whether it computes rightly.
 
 use super::backend::{Chosen, Options, with_backend};
-use super::{memory_bytes, say};
+use super::say;
 use crate::commit::setup::Generators;
 use crate::cost;
 use anyhow::{Result, bail};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use zkllm_kernels::cuda::{Ceilings, Cuda};
 use zkllm_kernels::device::array::Array;
 use zkllm_kernels::device::{Device, Fault};
+use zkllm_kernels::memory::Memory;
 use zkllm_kernels::wgpu::Adapter;
 use zkllm_kernels::{Backend, Ints, Piece, Rows, Sumcheck as _, selftest};
 
@@ -26,7 +27,10 @@ impl Doctor {
         say!("program    zkllm {}", env!("CARGO_PKG_VERSION"));
         say!("cores      {}", rayon::current_num_threads());
         say!("processor  {}", processor());
-        say!("memory     {} GiB", memory_bytes().unwrap_or(0) >> 30);
+        match Memory::now() {
+            Some(memory) => say!("memory     {} GiB, {} GiB free", memory.total >> 30, memory.free >> 30),
+            None => say!("memory     unknown: what fits is not checked before a proof"),
+        }
         match Cuda::open() {
             Ok(cuda) => say!("CUDA       {}", cuda.device().name()),
             Err(why) => say!("CUDA       {why}"),

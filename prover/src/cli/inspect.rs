@@ -241,15 +241,22 @@ impl Cost {
         let unit = with_backend!(&backend, backend => cost::measure(backend));
         let cores = rayon::current_num_threads();
         say!("proof        about {} bytes", cost.proof_bytes);
-        say!("memory       about {} MiB, and what follows", cost.memory_bytes >> 20);
-        say!("row numbers  about {} MiB, until the tree is done", cost.row_bytes >> 20);
+        let (host, mib) = (cost.on_host, |bytes: u64| bytes >> 20);
+        say!("memory       about {} MiB, and what follows", mib(host.held));
+        say!("inference    about {} MiB, before the others", mib(host.inference));
+        say!(
+            "row numbers  about {} MiB, and {} MiB of lookup tables, until the tree is done",
+            mib(host.rows),
+            mib(host.leaves)
+        );
         match self.gpu_gib.map(|gib| gib << 30).or(backend.free_bytes()) {
             Some(free) => print_on_gpu(&cost.on_gpu, free),
             None => {
-                say!("lookup tree  about {} MiB, {} MiB at least", cost.tree_bytes[0] >> 20, cost.tree_bytes[1] >> 20);
-                say!("tables       about {} MiB for products, after the tree", cost.table_bytes >> 20);
+                say!("lookup tree  about {} MiB, {} MiB at least", mib(host.tree[0]), mib(host.tree[1]));
+                say!("tables       about {} MiB for products, after the tree", mib(host.tables));
             }
         }
+        say!("opening      about {} MiB, after the products", mib(host.opening));
         backend.shortage(&cost).inspect(|why| say!("not here     {why}"));
         say!("lookups      {} (tree of 2^{})", cost.leaves, plan.leaf_bits);
         say!("products     {}, and {} of small integers", cost.products, cost.small_products);

@@ -10,7 +10,7 @@ use ark_ec::hashing::map_to_curve_hasher::{MapToCurve, MapToCurveBasedHasher};
 use ark_ff::field_hashers::DefaultFieldHasher;
 use rayon::prelude::*;
 use sha2::Sha256;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use zkllm_verifier::dory::LedgerGenerators;
 use zkllm_verifier::groups::{self, G1, G2};
 
@@ -40,17 +40,18 @@ impl Generators {
     /// Hashes the generators, or takes them from an earlier call; all sizes share prefixes.
     pub fn new(s: usize) -> Arc<Self> {
         static CACHE: Mutex<Option<Arc<Generators>>> = Mutex::new(None);
-        let mut cache = CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match &*cache {
-            Some(known) if known.g1.len() == 1 << s => known.clone(),
-            known => {
-                let made = Arc::new(Self::extend(known.as_deref(), 1 << s));
-                if known.as_ref().is_none_or(|known| known.g1.len() < made.g1.len()) {
-                    *cache = Some(made.clone());
-                }
-                made
-            }
+        // Not locked while points are hashed: who waits for other threads runs other tasks, which may come here too.
+        let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = cache().clone();
+        if let Some(known) = known.clone().filter(|known| known.g1.len() == 1 << s) {
+            return known;
         }
+        let made = Arc::new(Self::extend(known.as_deref(), 1 << s));
+        let mut cache = cache();
+        if cache.as_ref().is_none_or(|known| known.g1.len() < made.g1.len()) {
+            *cache = Some(made.clone());
+        }
+        made
     }
 
     fn extend(known: Option<&Self>, length: usize) -> Self {

@@ -297,10 +297,8 @@ impl Executor<'_> {
                 }
             }
         }
-        let bound = summed.len() as u128 * tensor.magnitude;
-        if bound >= WIDE {
-            return Err(InferError::Overflow { site: site.to_string(), bits: 126 });
-        }
+        let bound = tensor.magnitude.checked_mul(summed.len() as u128).filter(|bound| *bound < WIDE);
+        let bound = bound.ok_or_else(|| InferError::Overflow { site: site.to_string(), bits: 126 })?;
         fn totals<V: Number, C: Copy + Sync>(
             cells: &[C],
             kept: &[usize],

@@ -204,7 +204,7 @@ impl<'a> Executor<'a> {
         let column = &program.columns[id];
         let (name, axes) = (&column.name, &column.axes);
         let Origin::Witness(rule) = &column.origin else { return Ok(()) };
-        if self.fill_far(id, rule).is_some() {
+        if axes.iter().any(|&axis| self.slice[axis].is_empty()) || self.fill_far(id, rule).is_some() {
             return Ok(());
         }
         let last = axes.last().map_or(1, |&axis| self.slice[axis].len()).max(1);
@@ -217,6 +217,9 @@ impl<'a> Executor<'a> {
             }
             Rule::Round { of, shift } => {
                 let (of, shift) = (self.reading(name, of, axes)?, *shift);
+                if !(1..=126).contains(&shift) {
+                    return Err(unsupported(name, "it is rounded by no bits or by more than 126"));
+                }
                 let half = 1i128 << (shift - 1);
                 // Narrow values are below 2^62, so that a shift beyond leaves 0.
                 let narrow = move |v: i64| if shift > 62 { 0 } else { (v + (1 << (shift - 1))) >> shift };
@@ -245,12 +248,14 @@ impl<'a> Executor<'a> {
             }
             Rule::InverseSqrt { constant, of } => {
                 let cells = self.own(*of, axes)?;
+                let constant = u128::try_from(*constant);
+                let constant = constant.map_err(|_| unsupported(name, "it is the root of a negative number"))?;
                 Box::new(move |start, out| {
                     for (value, &ss) in out.iter_mut().zip(&cells[start..]) {
                         if ss <= 0 {
                             return Err(Fault::Divisor);
                         }
-                        *value = (constant / i128::from(ss)).unsigned_abs().isqrt() as i64;
+                        *value = narrowed((constant / u128::from(ss.unsigned_abs())).isqrt())?;
                     }
                     Ok(())
                 })
@@ -274,8 +279,11 @@ impl<'a> Executor<'a> {
                 let tops = self.own(*top, &axes[..axes.len() - 1])?;
                 Box::new(move |start, out| {
                     floor(&of, start, out, shift)?;
-                    let rows = out.chunks_mut(last).zip(&tops[start / last..]);
-                    rows.for_each(|(row, top)| row.iter_mut().for_each(|value| *value = top - *value));
+                    for (row, top) in out.chunks_mut(last).zip(&tops[start / last..]) {
+                        for value in row {
+                            *value = top.checked_sub(*value).ok_or(Fault::TooWide)?;
+                        }
+                    }
                     Ok(())
                 })
             }
@@ -314,7 +322,8 @@ impl<'a> Executor<'a> {
                         *value = if n.unsigned_abs() < 1 << 60 && d < 1 << 60 {
                             (2 * n as i64 + d as i64).div_euclid(2 * d as i64)
                         } else {
-                            i64::try_from((2 * n + d).div_euclid(2 * d)).map_err(|_| Fault::TooWide)?
+                            // `2 n + d` may have more than 127 bits.
+                            narrowed(n.div_euclid(d) + i128::from(2 * n.rem_euclid(d) >= d))?
                         };
                     }
                     Ok(())
@@ -447,6 +456,10 @@ enum Fault {
 
 /// Makes the values of a column from a place on.
 type Make<'m> = dyn Fn(usize, &mut [i64]) -> Result<(), Fault> + Sync + 'm;
+
+fn narrowed<N: TryInto<i64>>(value: N) -> Result<i64, Fault> {
+    value.try_into().map_err(|_| Fault::TooWide)
+}
 
 fn held(all: bool) -> Result<(), Fault> {
     if all { Ok(()) } else { Err(Fault::TooWide) }

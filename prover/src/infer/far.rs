@@ -125,7 +125,7 @@ impl<'a> Executor<'a> {
         let mut seen = None;
         let mut values = match rule {
             Rule::Exact { of } => tensors.read(&self.far_reading(of, axes)?.0, 0, 0, None, pairs),
-            Rule::Round { of, shift } if *shift < 62 => {
+            Rule::Round { of, shift } if (1..62).contains(shift) => {
                 tensors.read(&self.far_reading(of, axes)?.0, 1 << (shift - 1), *shift, None, pairs)
             }
             Rule::Digit { of, shift } if *shift < 62 => {

@@ -10,6 +10,9 @@ use zkllm_verifier::card::Card;
 use zkllm_verifier::program::Program;
 use zkllm_verifier::statement::Statement;
 
+/// Positions of a text that are run at once: of each there is a score for every position before it, in several tensors.
+const SLICE: usize = 128;
+
 impl Executor<'_> {
     /// The arg max of the logits of each output that was run last, the lowest index among equals.
     ///
@@ -75,6 +78,12 @@ pub fn generate_by(
     let mut done = 0;
     for output in 0..most {
         let known = prompt.len() + output;
+        // Of a prompt only the last position answers.
+        executor.slice[head.output] = output..output;
+        while known - done > SLICE {
+            executor.run_slice(Some(done..done + SLICE), |_, _| Ok(()))?;
+            done += SLICE;
+        }
         executor.slice[head.output] = output..output + 1;
         executor.run_slice(Some(done..known), |_, _| Ok(()))?;
         done = known;
@@ -95,7 +104,7 @@ pub fn generate_by(
 /// # Errors
 /// `Refused` unless there are two tokens or more and they fit the card, and what [`Executor`] refuses.
 pub fn logits(card: &Card, columns: &Columns, tokens: &[u32]) -> Result<Vec<Vec<i64>>, InferError> {
-    logits_by(card, columns, tokens, 128)
+    logits_by(card, columns, tokens, SLICE)
 }
 
 /// [`logits`], `block` positions at a time.

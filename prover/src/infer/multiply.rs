@@ -226,8 +226,7 @@ impl Executor<'_> {
         if !axes.ends_with(&[rotary.half, rotary.pair]) || *of_half != (0..2) {
             return Err(unsupported(name, "its last axes are not the two halves of pairs"));
         }
-        let largest = u128::from(super::tensor::magnitude(&values));
-        if largest << (rotary.fraction + 2) >= NARROW {
+        if !turns_narrowly(rotary, super::tensor::magnitude(&values).into()) {
             return Err(InferError::Overflow { site: name.clone(), bits: 62 });
         }
         let table = self.rotation(rotary);
@@ -269,6 +268,12 @@ pub(super) fn roles(product: &Product, right: &Operand) -> [Vec<AxisId>; 4] {
     let mut depth: Vec<AxisId> = right.axes.iter().filter(|axis| !product.axes.contains(axis)).copied().collect();
     depth.extend(left.axes.iter().filter(|axis| !product.axes.contains(axis) && !within(right, axis)));
     [of(true, true), of(true, false), of(false, true), depth]
+}
+
+/// Whether values of at most `largest` are below 2^62 when turned, with room for rounding: cosines are at most `2^fraction`.
+pub(super) fn turns_narrowly(rotary: &Rotary, largest: u128) -> bool {
+    let most = 1u128.checked_shl(rotary.fraction.saturating_add(2)).and_then(|turn| largest.checked_mul(turn));
+    most.is_some_and(|most| most < NARROW)
 }
 
 /// Whether a factor is a column of causal pairs, as it is.

@@ -4,10 +4,10 @@ use crate::quantise::{Tiny, tiny};
 use ark_ff::AdditiveGroup;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use zkllm_kernels::{Backend, Cpu, Dual, Reference, Rows};
+use zkllm_kernels::{Backend, Cpu, Dual, Integers, Reference, Rows};
 use zkllm_verifier::Fr;
 use zkllm_verifier::card::Card;
-use zkllm_verifier::program::{Origin, Program};
+use zkllm_verifier::program::{Axis, Column, Index, Origin, Product, ProductKind, Program, Rotary, Rule, Source, Sum};
 use zkllm_verifier::statement::Statement;
 
 fn shapes() -> Vec<Tiny> {
@@ -232,6 +232,156 @@ fn any_token_stays_in_range() {
             let answer = generate(&card, &columns, &prompt, 3, &[], |_| ControlFlow::Continue(())).unwrap();
             let statement = Statement::new(&card, [prompt, answer].concat(), 7).unwrap();
             trace(&Program::new(&card, &statement).unwrap(), &columns).unwrap();
+        }
+    }
+}
+
+/// What the rules of the last columns make of the model's columns before them, all over `(t, u)` of these lengths.
+fn made(lengths: [usize; 2], model: &[Vec<i64>], products: Vec<Product>, rule: Rule) -> Result<Vec<i64>, InferError> {
+    let axis = |(name, length): (&'static str, usize)| Axis {
+        name,
+        length,
+        bits: length.next_power_of_two().ilog2() as usize,
+    };
+    let column = |name: String, origin| Column { name, axes: vec![0, 1], causal: false, origin };
+    let mut columns = Columns::new();
+    let mut program =
+        Program { axes: ["t", "u"].into_iter().zip(lengths).map(axis).collect(), products, ..Program::default() };
+    for (number, values) in model.iter().enumerate() {
+        columns.insert(&number.to_string(), Integers::narrowed(values.clone()));
+        program.columns.push(column(number.to_string(), Origin::Model));
+    }
+    program.schedule.push(model.len());
+    program.columns.push(column("made".to_string(), Origin::Witness(rule)));
+    let mut executor = Executor::new(ON_CPU, program, &columns)?;
+    executor.run_all()?;
+    Ok(executor.column(model.len()).expect("it is kept").to_vec())
+}
+
+/// The column of that number.
+fn own(number: usize) -> Sum {
+    Sum::of(1, number, &[0, 1])
+}
+
+fn too_wide(bits: u32) -> InferError {
+    InferError::Overflow { site: "made".to_string(), bits }
+}
+
+#[test]
+fn quotients_of_up_to_126_bits_are_exact() {
+    const MOST: i128 = (1 << 126) - 1;
+    let divide = |n: i128, d: i128| {
+        made([1, 1], &[], vec![], Rule::Divide { numerator: Sum::constant(n), denominator: Sum::constant(d) })
+    };
+    assert_eq!(divide(MOST, MOST), Ok(vec![1]));
+    assert_eq!(divide(MOST / 2, MOST), Ok(vec![0]));
+    assert_eq!(divide(MOST / 2 + 1, MOST), Ok(vec![1]));
+    assert_eq!(divide(-MOST, MOST), Ok(vec![-1]));
+    assert_eq!(divide(-(MOST / 2) - 1, MOST), Ok(vec![-1]));
+    assert_eq!(divide(MOST, 1), Err(too_wide(63)));
+    for (n, d) in [(7i128, 2i128), (-7, 2), (5, 3), (-5, 3), (-4, 3), (1 << 61, 3), (-(1 << 61), 3)] {
+        assert_eq!(divide(n, d), Ok(vec![(2 * n + d).div_euclid(2 * d) as i64]), "{n} / {d}");
+    }
+}
+
+#[test]
+fn gaps_and_roots_that_need_more_than_64_bits_are_errors() {
+    let gap = |top: i64, of: i64| {
+        // Tops are over all axes but the last.
+        let tops = Column { name: "top".to_string(), axes: vec![0], causal: false, origin: Origin::Model };
+        let axis = |name| Axis { name, length: 1, bits: 0 };
+        let rule = Rule::Gap { top: 0, of: own(1), shift: 0 };
+        let column = |name: &str, origin| Column { name: name.to_string(), axes: vec![0, 1], causal: false, origin };
+        let columns = vec![tops, column("of", Origin::Model), column("made", Origin::Witness(rule))];
+        let program = Program { axes: ["t", "u"].map(axis).into(), columns, schedule: vec![2], ..Program::default() };
+        let mut values = Columns::new();
+        values.insert("top", Integers::narrowed(vec![top]));
+        values.insert("of", Integers::narrowed(vec![of]));
+        let mut executor = Executor::new(ON_CPU, program, &values)?;
+        executor.run_all()?;
+        Ok(executor.column(2).expect("it is kept").to_vec())
+    };
+    assert_eq!(gap(i64::MAX, 0), Ok(vec![i64::MAX]));
+    assert_eq!(gap(i64::MAX, -1), Err(too_wide(63)));
+    assert_eq!(gap(-2, i64::MAX), Err(too_wide(63)));
+    let root = |constant, of: i64| made([1, 1], &[vec![of]], vec![], Rule::InverseSqrt { constant, of: 0 });
+    assert_eq!(root(1 << 126, 1), Err(too_wide(63)));
+    assert_eq!(root(1 << 126, 5), Ok(vec![((1i128 << 126) / 5).isqrt() as i64]));
+    assert_eq!(root(100, 0), Err(InferError::Divisor { site: "made".to_string() }));
+    assert!(matches!(root(-100, 1), Err(InferError::Unsupported { .. })));
+}
+
+#[test]
+fn sums_are_rounded_by_1_to_126_bits() {
+    let round = |shift, of: Sum| made([1, 1], &[vec![5]], vec![], Rule::Round { of, shift });
+    let large = own(0).times(1 << 120);
+    assert_eq!(round(1, own(0)), Ok(vec![3]));
+    assert_eq!(round(121, large.clone()), Ok(vec![3]));
+    assert_eq!(round(126, large.clone()), Ok(vec![0]));
+    assert_eq!(round(126, large.times(8)), Ok(vec![1]));
+    for shift in [0, 127, 128, 129, u32::MAX] {
+        assert!(matches!(round(shift, own(0)), Err(InferError::Unsupported { .. })), "{shift}");
+    }
+}
+
+#[test]
+fn sums_and_turns_of_more_bits_than_there_are_are_errors() {
+    let operand = |number: usize| own(number).over(&[0, 1]);
+    let product = |kind| Product { name: "product".to_string(), axes: vec![0, 1], kind, left: operand(0) };
+    let exact = |of| Rule::Exact { of };
+    // 16 times 2^62 2^62.
+    let squares = || vec![product(ProductKind::Einsum(operand(0)))];
+    let all = |index: &[Index]| Sum::term(1, Source::Product(0), index);
+    let values = vec![vec![1i64 << 62; 16]];
+    assert_eq!(made([1, 16], &values, squares(), exact(all(&[Index::At(0), Index::All]))), Err(too_wide(126)));
+    let one = vec![vec![3; 16]];
+    assert_eq!(made([1, 16], &one, squares(), exact(all(&[Index::At(0), Index::All]))), Ok(vec![9 * 16; 16]));
+
+    let turned = |fraction, value: i64| {
+        let rotary = Rotary { time: 0, half: 1, pair: 2, base: 100, fraction };
+        let axes = vec![0, 1, 2];
+        let own = |number| Sum::of(1, number, &[0, 1, 2]);
+        let product = Product {
+            name: "made".to_string(),
+            axes: axes.clone(),
+            kind: ProductKind::Rotary(rotary),
+            left: own(0).over(&axes),
+        };
+        let column = |name: &str, origin| Column { name: name.to_string(), axes: axes.clone(), causal: false, origin };
+        let rule = Rule::Exact { of: Sum::product(1, 0, &axes) };
+        let axis = |(name, length): (&'static str, usize)| Axis { name, length, bits: length - 1 };
+        let program = Program {
+            axes: [("t", 1), ("half", 2), ("pair", 1)].map(axis).into(),
+            columns: vec![column("of", Origin::Model), column("made", Origin::Witness(rule))],
+            schedule: vec![1],
+            products: vec![product],
+            ..Program::default()
+        };
+        let mut values = Columns::new();
+        values.insert("of", Integers::narrowed(vec![value, 0]));
+        let mut executor = Executor::new(ON_CPU, program, &values)?;
+        executor.run_all()?;
+        Ok(executor.column(1).expect("it is kept").to_vec())
+    };
+    assert_eq!(turned(4, 3), Ok(vec![48, 0]));
+    // Bounds of 2^62, 2^128 and 2^(2^32) and more.
+    for (fraction, value) in [(30, 1 << 30), (68, 1 << 58), (126, 1), (u32::MAX, 1)] {
+        assert_eq!(turned(fraction, value), Err(too_wide(62)), "{fraction}");
+    }
+}
+
+#[test]
+fn a_prompt_in_slices_is_answered_like_one_at_once() {
+    for (seed, shape) in shapes().into_iter().enumerate() {
+        let (mut card, columns) = tiny(seed as u64, shape).unwrap();
+        card.context = 400;
+        let prompt: Vec<u32> = (0..300).map(|place: u32| (place * place + 3 * place) % card.vocabulary).collect();
+        let answer = generate(&card, &columns, &prompt, 2, &[], |_| ControlFlow::Continue(())).unwrap();
+        let tokens = [&prompt[..], &answer].concat();
+        let rows = generate::logits_by(&card, &columns, &tokens, tokens.len()).unwrap();
+        for (row, token) in rows[299..].iter().zip(answer) {
+            let greedy = (0..row.len()).rev().max_by_key(|&index| row[index]).unwrap();
+            assert_eq!(greedy as u32, token, "{shape:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::causal;
 use zkllm_kernels::ints::below;
 use zkllm_kernels::{Ints, Piece};
 use zkllm_verifier::plan::Plan;
-use zkllm_verifier::program::ColumnId;
+use zkllm_verifier::program::{Column, ColumnId, Program};
 
 /// The pieces of one column in one chunk.
 #[derive(Clone)]
@@ -32,19 +32,48 @@ pub fn chunks<'a>(plan: &Plan, columns: &[Ints<'a>]) -> Vec<Vec<Part<'a>>> {
     chunks
 }
 
+/// How neighbouring entries of a column lie side by side in chunks too.
+struct Shape {
+    /// Lengths and bits of the axes outside runs.
+    outer: Vec<(usize, usize)>,
+    /// Runs.
+    count: usize,
+    /// Entries of a run, and its address bits.
+    run: usize,
+    run_bits: usize,
+}
+
+impl Shape {
+    /// A run covers the last axes that are full and one more; a row of a square of `side` as far as it is stored.
+    fn new(program: &Program, column: &Column, side: usize) -> Self {
+        let axes = column.axes.iter().map(|&axis| (program.axes[axis].length, program.axes[axis].bits));
+        let axes: Vec<(usize, usize)> = axes.collect();
+        let full = axes.iter().rev().take_while(|(length, bits)| side == 0 && *length == 1 << bits).count();
+        let (outer, inner) = axes.split_at(axes.len().saturating_sub(full + 1));
+        Shape {
+            count: outer.iter().map(|(length, _)| length).product(),
+            run: inner.iter().map(|(length, _)| length).product(),
+            run_bits: inner.iter().map(|(_, bits)| bits).sum(),
+            outer: outer.to_vec(),
+        }
+    }
+}
+
+/// About how many pieces all chunks have together.
+pub fn piece_count(plan: &Plan) -> u64 {
+    let program = &plan.program;
+    let pieces = |column: &Column| {
+        let shape = Shape::new(program, column, causal::side(program, &column.axes, column.causal));
+        (shape.count * shape.run.div_ceil(1 << plan.chunk_log)) as u64
+    };
+    program.columns.iter().map(pieces).sum()
+}
+
 /// The runs of a column within rows: (chunk, row, first column, values).
 fn runs<'a>(plan: &Plan, column: ColumnId, values: Ints<'a>) -> impl Iterator<Item = (usize, usize, usize, Ints<'a>)> {
     let program = &plan.program;
-    let axes: Vec<(usize, usize)> =
-        program.columns[column].axes.iter().map(|&axis| (program.axes[axis].length, program.axes[axis].bits)).collect();
     let side = causal::side_of(program, &program.columns[column], values);
-    // A run covers the last axes that are full and one more; a row of a square as far as it is stored.
-    let full = axes.iter().rev().take_while(|(length, bits)| side == 0 && *length == 1 << bits).count();
-    let outer = axes.len().saturating_sub(full + 1);
-    let run: usize = axes[outer..].iter().map(|(length, _)| length).product();
-    let outer_axes = axes[..outer].to_vec();
-    let run_bits: usize = axes[outer..].iter().map(|(_, bits)| bits).sum();
-    let count: usize = outer_axes.iter().map(|(length, _)| length).product();
+    let Shape { outer: outer_axes, count, run, run_bits } = Shape::new(program, &program.columns[column], side);
     let place = plan.places[column];
     let width = 1u64 << plan.chunk_log;
     let chunk_size = width * width;

@@ -7,13 +7,16 @@ mod layout;
 pub mod ledger;
 mod opening;
 mod products;
+mod squares;
 mod tail;
 mod tree;
 mod weights;
 
 pub use channel::Prover;
+pub(crate) use layout::piece_count;
 pub use layout::{Part, chunks};
 pub use opening::pieces;
+pub(crate) use squares::{most_bytes, square_bytes};
 
 use crate::commit::{Commitments, setup::Generators};
 use ark_bls12_381::Fr;

@@ -1,7 +1,8 @@
 //! Decides the messages of the opening's sumcheck: columns of the matrices first, then rows, never a table of whole chunks.
 
 use super::layout::Part;
-use super::weights::{Rank, ranks};
+use super::squares::{Shared, Sum};
+use super::weights::{Squares, Weights, weights};
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::iter::zip;
 use zkllm_kernels::{Backend, Piece, Sumcheck as _};
 use zkllm_verifier::arith::mle;
-use zkllm_verifier::opening::PoolClaim;
+use zkllm_verifier::opening::{PoolClaim, PoolTerm};
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::ColumnId;
 
@@ -18,30 +19,31 @@ pub struct Opening<'a, B: Backend> {
     backend: &'a B,
     plan: &'a Plan,
     chunks: &'a [Vec<Part<'a>>],
-    weights: Vec<Rank>,
-    stage: Stage<B::Pairs>,
+    /// The terms of all claims, and what they are scaled by.
+    terms: Vec<(PoolTerm, Fr)>,
+    stage: Stage<'a, B>,
     challenges: Vec<Fr>,
 }
 
 /// Which rows are to be combined: of a column that fills whole rows those that it has, as weights on its empty rows do not
 /// matter; a smaller column shares its row with others, and all of the row counts.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Rows {
+pub struct Rows {
     column: Option<ColumnId>,
     weights: Vec<(usize, Fr)>,
 }
 
 impl Rows {
-    fn new(plan: &Plan, chunks: &[Vec<Part>], column: ColumnId, rank: &Rank) -> Self {
+    fn new(plan: &Plan, chunks: &[Vec<Part>], column: ColumnId, rows: &[(usize, Fr)]) -> Self {
         let column = (plan.places[column].bits >= plan.chunk_log).then_some(column);
         let has = |(row, _): &&(usize, Fr)| in_row(chunks, plan.chunk_log, column, *row).next().is_some();
-        Self { column, weights: rank.rows.iter().filter(has).copied().collect() }
+        Self { column, weights: rows.iter().filter(has).copied().collect() }
     }
 
-    /// The sum of the rows, times their weights.
-    fn combined<B: Backend>(&self, backend: &B, chunks: &[Vec<Part>], log: usize) -> Vec<Fr> {
+    /// The sum of the rows that are so far behind these, times the weights.
+    pub fn combined<B: Backend>(&self, backend: &B, chunks: &[Vec<Part>], log: usize, behind: usize) -> Vec<Fr> {
         let there = |(number, (row, _)): (usize, &(usize, Fr))| {
-            in_row(chunks, log, self.column, *row).map(move |piece| Piece { row: number, ..*piece })
+            in_row(chunks, log, self.column, row + behind).map(move |piece| Piece { row: number, ..*piece })
         };
         let pieces: Vec<Piece> = self.weights.iter().enumerate().flat_map(there).collect();
         let weights: Vec<Fr> = self.weights.iter().map(|(_, weight)| *weight).collect();
@@ -63,42 +65,53 @@ fn in_row<'p, 'a>(
     })
 }
 
-enum Stage<P> {
-    Columns(P),
-    Rows(P),
+enum Stage<'a, B: Backend> {
+    Columns(B::Pairs, Sum<'a, B>),
+    Rows(B::Pairs),
     Moving,
 }
 
 impl<'a, B: Backend> Opening<'a, B> {
     /// The sumcheck of `claims`, combined with powers of `gamma`.
     pub fn new(backend: &'a B, plan: &'a Plan, chunks: &'a [Vec<Part<'a>>], claims: &[PoolClaim], gamma: Fr) -> Self {
-        let mut scaled = Vec::new();
+        let mut terms = Vec::new();
         let mut power = Fr::ONE;
         for claim in claims {
-            scaled.extend(claim.terms.iter().map(|term| (term, power)));
+            terms.extend(claim.terms.iter().map(|term| (term.clone(), power)));
             power *= gamma;
         }
-        let scaled = scaled.into_par_iter().flat_map_iter(|(term, scale)| {
-            let rows = |rank: Rank| (Rows::new(plan, chunks, term.column, &rank), rank);
-            ranks(plan, term, scale).into_iter().map(rows)
-        });
-        let (rows, weights): (Vec<Rows>, Vec<Rank>) = scaled.unzip();
         // Z(lo) = sum_hi rows(hi) P(hi, lo), once for all weights that agree on the rows that matter.
-        let mut apart: BTreeMap<Rows, Vec<Fr>> = BTreeMap::new();
-        for (rows, rank) in zip(rows, &weights).filter(|(rows, _)| !rows.weights.is_empty()) {
-            let sums = apart.entry(rows).or_insert_with(|| vec![Fr::ZERO; rank.columns.len()]);
-            zip(sums, &rank.columns).for_each(|(sum, weight)| *sum += weight);
+        let mut apart = BTreeMap::<Rows, Vec<Fr>>::new();
+        let mut squares = BTreeMap::<(Rows, usize), Vec<Squares>>::new();
+        for (term, weights) in all_weights(plan, &terms) {
+            let rows = |rows: &[(usize, Fr)]| Rows::new(plan, chunks, term.column, rows);
+            match weights {
+                Weights::Squares(own) => squares.entry((rows(&own.rows), own.len())).or_default().push(own),
+                Weights::Ranks(ranks) => {
+                    for rank in ranks {
+                        let sums = apart.entry(rows(&rank.rows)).or_insert_with(|| vec![Fr::ZERO; rank.columns.len()]);
+                        zip(sums, rank.columns).for_each(|(sum, weight)| *sum += weight);
+                    }
+                }
+            }
         }
-        let combined = |(rows, columns): (Rows, Vec<Fr>)| (columns, rows.combined(backend, chunks, plan.chunk_log));
+        apart.retain(|rows, _| !rows.weights.is_empty());
+        let combined = |(rows, columns): (Rows, Vec<Fr>)| (columns, rows.combined(backend, chunks, plan.chunk_log, 0));
         let tables = apart.into_iter().map(combined).collect();
-        let stage = Stage::Columns(backend.pairs(plan.chunk_log, tables));
-        Self { backend, plan, chunks, weights, stage, challenges: Vec::new() }
+        let shared = squares.into_iter().map(|((rows, _), weights)| Shared { rows, weights }).collect();
+        let squares = Sum::new(backend, chunks, plan.chunk_log, shared);
+        let stage = Stage::Columns(backend.pairs(plan.chunk_log, tables), squares);
+        Self { backend, plan, chunks, terms, stage, challenges: Vec::new() }
     }
 
     /// The next message.
     pub fn round(&mut self) -> (Fr, Fr) {
         match &mut self.stage {
-            Stage::Columns(pairs) | Stage::Rows(pairs) => pairs.round(),
+            Stage::Columns(pairs, squares) => {
+                let (of_pairs, of_squares) = (pairs.round(), squares.round());
+                (of_pairs.0 + of_squares.0, of_pairs.1 + of_squares.1)
+            }
+            Stage::Rows(pairs) => pairs.round(),
             Stage::Moving => (Fr::ZERO, Fr::ZERO),
         }
     }
@@ -106,7 +119,11 @@ impl<'a, B: Backend> Opening<'a, B> {
     /// Binds the next variable.
     pub fn bind(&mut self, r: Fr) {
         match &mut self.stage {
-            Stage::Columns(pairs) | Stage::Rows(pairs) => pairs.bind(r),
+            Stage::Columns(pairs, squares) => {
+                pairs.bind(r);
+                squares.bind(r);
+            }
+            Stage::Rows(pairs) => pairs.bind(r),
             Stage::Moving => {}
         }
         self.challenges.push(r);
@@ -119,8 +136,8 @@ impl<'a, B: Backend> Opening<'a, B> {
     /// The value of every chunk.
     pub fn finish(self) -> Vec<Fr> {
         match self.stage {
-            Stage::Columns(pairs) | Stage::Rows(pairs) => pairs.finish().into_iter().map(|(_, value)| value).collect(),
-            Stage::Moving => Vec::new(),
+            Stage::Rows(pairs) => pairs.finish().into_iter().map(|(_, value)| value).collect(),
+            Stage::Columns(..) | Stage::Moving => Vec::new(),
         }
     }
 
@@ -130,16 +147,30 @@ impl<'a, B: Backend> Opening<'a, B> {
         let point: Vec<Fr> = self.challenges.iter().rev().copied().collect();
         let eq = mle::eq_table(&point, side);
         let mut weights = vec![vec![Fr::ZERO; side]; self.chunks.len()];
-        let values: Vec<Fr> =
-            self.weights.par_iter().map(|rank| zip(&rank.columns, &eq).map(|(a, b)| *a * b).sum()).collect();
-        for (rank, value) in zip(&self.weights, values) {
-            for (row, weight) in &rank.rows {
-                weights[row / side][row % side] += *weight * value;
+        let mut add = |rows: &[(usize, Fr)], behind: usize, value: Fr| {
+            for (row, weight) in rows {
+                weights[(row + behind) / side][(row + behind) % side] += *weight * value;
+            }
+        };
+        for (_, weights) in all_weights(self.plan, &self.terms) {
+            let values = weights.values(&eq);
+            match weights {
+                Weights::Ranks(ranks) => zip(ranks, values).for_each(|(rank, value)| add(&rank.rows, 0, value)),
+                Weights::Squares(squares) => (0..).zip(values).for_each(|(row, value)| add(&squares.rows, row, value)),
             }
         }
         let matrix = |parts: &Vec<Part<'a>>| self.backend.contract_right(&pieces(parts), &eq, side);
         self.backend.pairs(self.plan.chunk_log, zip(weights, self.chunks.iter().map(matrix)).collect())
     }
+}
+
+/// The weights of all terms, some made at a time.
+fn all_weights<'t>(plan: &'t Plan, terms: &'t [(PoolTerm, Fr)]) -> impl Iterator<Item = (&'t PoolTerm, Weights)> {
+    const TOGETHER: usize = 16;
+    let some = |terms: &'t [(PoolTerm, Fr)]| -> Vec<_> {
+        terms.par_iter().map(|(term, scale)| (term, weights(plan, term, *scale))).collect()
+    };
+    terms.chunks(TOGETHER).flat_map(some)
 }
 
 /// All pieces of a chunk.

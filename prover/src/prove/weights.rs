@@ -2,6 +2,8 @@
 
 use ark_bls12_381::Fr;
 use ark_ff::{AdditiveGroup, Field};
+use rayon::prelude::*;
+use std::iter::zip;
 use zkllm_verifier::arith::mle;
 use zkllm_verifier::opening::{Factor, PoolTerm};
 use zkllm_verifier::plan::Plan;
@@ -14,6 +16,69 @@ pub struct Rank {
     pub columns: Vec<Fr>,
 }
 
+/// The weights of a term.
+pub enum Weights {
+    /// Their sum.
+    Ranks(Vec<Rank>),
+    /// Of causal pairs that reach across rows of chunks.
+    Squares(Squares),
+}
+
+impl Weights {
+    /// By rank, or row of chunks that a square has: the weights of its columns, times `columns`.
+    pub fn values(&self, columns: &[Fr]) -> Vec<Fr> {
+        let dot = |rank: &Rank| zip(&rank.columns, columns).map(|(a, b)| *a * b).sum();
+        match self {
+            Weights::Ranks(ranks) => ranks.par_iter().map(dot).collect(),
+            Weights::Squares(squares) => {
+                (0..squares.len()).into_par_iter().map(|number| squares.dot(number, columns)).collect()
+            }
+        }
+    }
+}
+
+/// `(t, u) -> time[t] earlier[u] [u <= t]` at pairs of squares that lie one after the other, a square's weight times that. It is
+/// one rank for every row of chunks that a square has, which is much: the ranks are made when they are read.
+pub struct Squares {
+    /// The first row of each square, counted through all chunks, and its weight.
+    pub rows: Vec<(usize, Fr)>,
+    time: Vec<Fr>,
+    earlier: Vec<Fr>,
+    /// Rows of a square in a row of a chunk.
+    together: usize,
+}
+
+impl Squares {
+    /// How many rows of chunks a square has.
+    pub fn len(&self) -> usize {
+        self.time.len().div_ceil(self.together)
+    }
+
+    /// For each row of a square in row `number` of chunks: its weight, and where its columns begin.
+    fn times(&self, number: usize) -> impl Iterator<Item = (&[Fr], Fr, usize)> {
+        let first = number * self.together;
+        let times = self.time.iter().enumerate().skip(first).take(self.together);
+        times.map(move |(t, time)| {
+            (&self.earlier[..=t.min(self.earlier.len() - 1)], *time, (t - first) * self.earlier.len())
+        })
+    }
+
+    /// Adds the weights of the columns of row `number` of chunks.
+    pub fn add_columns(&self, number: usize, columns: &mut [Fr]) {
+        for (earlier, time, start) in self.times(number) {
+            zip(&mut columns[start..], earlier).for_each(|(sum, weight)| *sum += time * weight);
+        }
+    }
+
+    /// The sum of these weights, times `columns`.
+    fn dot(&self, number: usize, columns: &[Fr]) -> Fr {
+        let row = |(earlier, time, start): (&[Fr], Fr, usize)| {
+            time * zip(earlier, &columns[start..]).map(|(weight, column)| *weight * column).sum::<Fr>()
+        };
+        self.times(number).map(row).sum()
+    }
+}
+
 /// A weight on some neighbouring address bits: `sum over terms of high x low` is what [`split`] makes of one.
 #[derive(Clone)]
 enum Bits {
@@ -23,13 +88,15 @@ enum Bits {
     Dense(Vec<Fr>, usize),
     /// 1 at one index, 0 elsewhere.
     Unit(usize, usize),
+    /// `(t, u) -> time[t] earlier[u] [u <= t]`, 0 for times without a weight; with the number of bits.
+    Causal(Vec<Fr>, Vec<Fr>, usize),
 }
 
 impl Bits {
     fn bits(&self) -> usize {
         match self {
             Bits::Eq(point) | Bits::Below(point, _) => point.len(),
-            Bits::Dense(_, bits) | Bits::Unit(_, bits) => *bits,
+            Bits::Dense(_, bits) | Bits::Unit(_, bits) | Bits::Causal(_, _, bits) => *bits,
         }
     }
 
@@ -39,6 +106,13 @@ impl Bits {
             Bits::Below(point, length) => mle::eq_table(point, *length),
             Bits::Dense(values, _) => values.clone(),
             Bits::Unit(at, bits) => (0..1 << bits).map(|x| Fr::from((x == *at) as u64)).collect(),
+            Bits::Causal(time, earlier, _) => {
+                let row = |(t, time): (usize, &Fr)| {
+                    let weight = |(u, weight): (usize, &Fr)| if u <= t { *time * weight } else { Fr::ZERO };
+                    earlier.iter().enumerate().map(weight).collect::<Vec<_>>()
+                };
+                time.iter().enumerate().flat_map(row).collect()
+            }
         };
         table.resize(1 << self.bits(), Fr::ZERO);
         table
@@ -60,6 +134,7 @@ impl Bits {
                 terms
             }
             Bits::Unit(at, _) => vec![(Fr::ONE, Bits::Unit(at >> low, high), Bits::Unit(at & ((1 << low) - 1), low))],
+            Bits::Causal(_, _, bits) => Bits::Dense(self.expand(), *bits).split(low),
             Bits::Dense(values, _) => {
                 let slices: Vec<&[Fr]> = values.chunks(1 << low).collect();
                 let nonzero = |slice: &&[Fr]| slice.iter().any(|value| *value != Fr::ZERO);
@@ -87,7 +162,7 @@ impl Bits {
 }
 
 /// The weights of a term, scaled by `scale`.
-pub fn ranks(plan: &Plan, term: &PoolTerm, scale: Fr) -> Vec<Rank> {
+pub fn weights(plan: &Plan, term: &PoolTerm, scale: Fr) -> Weights {
     let program = &plan.program;
     let place = plan.places[term.column];
     let mut axes = program.columns[term.column].axes.iter().map(|&axis| program.axes[axis].bits);
@@ -105,7 +180,8 @@ pub fn ranks(plan: &Plan, term: &PoolTerm, scale: Fr) -> Vec<Rank> {
             }
             Factor::Causal(time, earlier, length) => {
                 axes.next();
-                Bits::Dense(causal(time, earlier, *length), time.len() + earlier.len())
+                let tables = (mle::eq_table(time, *length), mle::eq_table(earlier, 1 << earlier.len()));
+                Bits::Causal(tables.0, tables.1, time.len() + earlier.len())
             }
         });
     }
@@ -118,7 +194,7 @@ pub fn ranks(plan: &Plan, term: &PoolTerm, scale: Fr) -> Vec<Rank> {
 }
 
 /// Splits a product of weights into rows, from `first` on, and columns of `log` bits.
-fn outer(log: usize, first: usize, scale: Fr, parts: &[Bits]) -> Vec<Rank> {
+fn outer(log: usize, first: usize, scale: Fr, parts: &[Bits]) -> Weights {
     // From the last part up: those wholly in the columns, at most one across, those wholly in the rows.
     let (mut low, mut columns, mut rest) = (log, vec![Fr::ONE], parts);
     while let [head @ .., part] = rest
@@ -128,22 +204,29 @@ fn outer(log: usize, first: usize, scale: Fr, parts: &[Bits]) -> Vec<Rank> {
         low -= part.bits();
         rest = head;
     }
-    let (across, head) = match rest {
-        [head @ .., part] => (part.split(low), head),
-        [] => (vec![(Fr::ONE, Bits::Unit(0, 0), Bits::Unit(0, 0))], rest),
-    };
     let product = |rows: Vec<(usize, Fr)>, part: &Bits| -> Vec<(usize, Fr)> {
         let (bits, support) = (part.bits(), part.support());
         let times = |(at, weight): (usize, Fr)| support.iter().map(move |(x, own)| (at << bits | x, weight * own));
         rows.into_iter().flat_map(times).collect()
     };
-    let upper = head.iter().fold(vec![(0, Fr::ONE)], product);
+    let upper = |head: &[Bits]| head.iter().fold(vec![(0, Fr::ONE)], product);
+    let (across, upper) = match rest {
+        // Nothing is behind a causal pair.
+        [head @ .., Bits::Causal(time, earlier, bits)] if low == log && earlier.len() <= 1 << log => {
+            let rows = upper(head).into_iter().map(|(square, own)| (first + (square << (bits - log)), own)).collect();
+            let time = time.iter().map(|weight| *weight * scale).collect();
+            let together = (1 << log) / earlier.len();
+            return Weights::Squares(Squares { rows, time, earlier: earlier.clone(), together });
+        }
+        [head @ .., part] => (part.split(low), upper(head)),
+        [] => (vec![(Fr::ONE, Bits::Unit(0, 0), Bits::Unit(0, 0))], upper(rest)),
+    };
     // Factors are with the columns: claims at one point agree on the rows then, and share a combination of them.
     let rank = |(weight, high, low): (Fr, Bits, Bits)| Rank {
         rows: product(upper.clone(), &high).into_iter().map(|(row, own)| (first + row, own)).collect(),
         columns: tensor(&low.expand(), &columns).into_iter().map(|value| value * weight * scale).collect(),
     };
-    across.into_iter().map(rank).collect()
+    Weights::Ranks(across.into_iter().map(rank).collect())
 }
 
 fn tensor(a: &[Fr], b: &[Fr]) -> Vec<Fr> {
@@ -151,15 +234,4 @@ fn tensor(a: &[Fr], b: &[Fr]) -> Vec<Fr> {
         return b.to_vec();
     }
     a.iter().flat_map(|a| b.iter().map(move |b| if *a == Fr::ZERO { Fr::ZERO } else { *a * b })).collect()
-}
-
-/// `(t, u) -> eq(time, t) eq(earlier, u) [u <= t < length]`, over the padded square.
-fn causal(time: &[Fr], earlier: &[Fr], length: usize) -> Vec<Fr> {
-    let side = 1 << earlier.len();
-    let earlier = mle::eq_table(earlier, side);
-    let mut table = Vec::with_capacity(side << time.len());
-    for (t, weight) in mle::eq_table(time, length).iter().enumerate() {
-        table.extend(earlier.iter().enumerate().map(|(u, eq)| if u <= t { *weight * eq } else { Fr::ZERO }));
-    }
-    table
 }

@@ -1,7 +1,8 @@
 //! Decides the ranges of a card: what an inference on calibration text needed, a margin, and even widths.
 
 use super::QuantiseError;
-use crate::infer::{Columns, Executor, Multiply};
+use crate::infer::{Columns, Executor, InferError, Multiply};
+use zkllm_verifier::Refusal;
 use zkllm_verifier::card::{Card, Precision};
 use zkllm_verifier::program::Program;
 use zkllm_verifier::statement::Statement;
@@ -131,7 +132,8 @@ pub fn measure(
     }
     // No value exceeds the root of the sum of all squares, whatever the text.
     let p = card.precision;
-    let root = (u128::from(card.width) << (2 * p.norm_fraction)).isqrt() as i128 + 1;
+    let squares = 1u128.checked_shl(2 * p.norm_fraction).and_then(|one| one.checked_mul(card.width.into()));
+    let root = squares.ok_or(InferError::Refused(Refusal::CouldWrap))?.isqrt() as i128 + 1;
     let gain =
         columns.column("final_gain").map_or(0, |gain| gain.range().0.unsigned_abs().max(gain.range().1.unsigned_abs()));
     let bound = root.max(((root * i128::from(gain)) >> p.weight_fraction) + 1);
@@ -140,8 +142,8 @@ pub fn measure(
         if tokens.len() < 2 {
             return Err(QuantiseError::TooShort { index });
         }
-        let statement = Statement::new(&wide, tokens.clone(), 1).map_err(crate::infer::InferError::from)?;
-        let program = Program::new(&wide, &statement).map_err(crate::infer::InferError::from)?;
+        let statement = Statement::new(&wide, tokens.clone(), 1).map_err(InferError::from)?;
+        let program = Program::new(&wide, &statement).map_err(InferError::from)?;
         let mut executor = Executor::new(multiply, program, columns)?;
         executor.run_all()?;
         for (id, column) in executor.program().columns.iter().enumerate() {

@@ -194,9 +194,15 @@ pub fn uncalibrated(model: &Model, options: &Options) -> Result<Card, QuantiseEr
         });
     }
     let mut precision = options.precision;
+    let least = |what| if what == "digit_bits" { 1 } else { 0 };
+    let wrong = |&(what, bits): &(&'static str, u32)| !(least(what)..=limits::BITS).contains(&bits);
+    if let Some((what, bits)) = precision.fields().into_iter().find(wrong) {
+        let allowed = "bits within the verifier's limits, and a bit for digits";
+        return Err(QuantiseError::Unsupported { what, value: bits.to_string(), allowed });
+    }
     // score = q.k / 2^score_scale; the rest of 1/sqrt(head_dim) goes into the query weights.
-    precision.score_scale = (shape.head_dim as f64).sqrt().log2().round() as u32;
-    let epsilon = shape.width as f64 * shape.norm_epsilon * 4f64.powi(precision.residual_fraction as i32);
+    precision.score_scale = score_scale(shape.head_dim);
+    let epsilon = shape.width as f64 * shape.norm_epsilon * power_of_two(2 * precision.residual_fraction);
     Ok(Card {
         name: named(options.name.as_deref().unwrap_or(&model.name))?,
         architecture: Architecture::Llama,
@@ -217,6 +223,16 @@ pub fn uncalibrated(model: &Model, options: &Options) -> Result<Card, QuantiseEr
         chunk_log: options.chunk_log,
         commitments: Vec::new(),
     })
+}
+
+/// `round(log2(sqrt(head_dim)))`, by integers: it is `s` where `2^(2s - 1) <= head_dim < 2^(2s + 1)`.
+fn score_scale(head_dim: usize) -> u32 {
+    head_dim.ilog2().div_ceil(2)
+}
+
+/// `2^exponent`, exactly: functions of floats that may be rounded otherwise elsewhere decide nothing here.
+fn power_of_two(exponent: u32) -> f64 {
+    (0..exponent).fold(1.0, |power, _| 2.0 * power)
 }
 
 /// Text of several kinds; the first token of a sequence is where activations are largest, so there are several.
@@ -257,6 +273,7 @@ fn calibration(model: &Model) -> Vec<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Shape;
 
     #[test]
     fn names_that_no_card_can_have_are_refused_with_what_is_wrong() {
@@ -279,5 +296,29 @@ mod tests {
         for name in ["SmolLM2 135M", "模型 ☃ Größe", "דגם", ""] {
             assert_eq!(named(name).expect("a name"), name);
         }
+    }
+
+    #[test]
+    fn the_scale_of_scores_is_that_of_rounded_logarithms() {
+        // What cards were made by before: floats, whose logarithm another machine may round otherwise.
+        let rounded = |head_dim: usize| (head_dim as f64).sqrt().log2().round() as u32;
+        assert!((2..=1 << 17).all(|head_dim| score_scale(head_dim) == rounded(head_dim)));
+        assert_eq!([1, 2, 7, 8, 31, 32, 127, 128].map(score_scale), [0, 1, 1, 2, 2, 3, 3, 4]);
+        assert_eq!([0, 1, 62, 200].map(power_of_two), [1.0, 2.0, (1u64 << 62) as f64, 2f64.powi(200)]);
+    }
+
+    #[test]
+    fn fractions_that_no_card_may_have_are_refused() {
+        let model = Model::random(Shape::named("tiny").expect("a shape"), 1).expect("a model");
+        let refused = |precision: Precision| match quantise(&model, &Options { precision, ..Options::default() }) {
+            Err(QuantiseError::Unsupported { what, .. }) => what,
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("accepted"),
+        };
+        assert_eq!(refused(Precision { digit_bits: 0, ..STANDARD }), "digit_bits");
+        assert_eq!(refused(Precision { norm_fraction: 101, ..STANDARD }), "norm_fraction");
+        // Of each alone there may be so many bits, of a square there may not.
+        let options = Options { precision: Precision { norm_fraction: 70, ..STANDARD }, ..Options::default() };
+        assert!(matches!(quantise(&model, &options), Err(QuantiseError::Calibration(_))));
     }
 }

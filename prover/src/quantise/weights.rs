@@ -1,12 +1,18 @@
 //! Decides the integer weights: norm gains and the score's scale folded in, scaled by a power of two, rounded to nearest.
 
-use super::QuantiseError;
+use super::{QuantiseError, power_of_two};
 use crate::infer::{Columns, Multiply, ON_CPU};
 use crate::model::{Kind, Model, ModelError};
 use rayon::prelude::*;
-use zkllm_kernels::Integers;
 use zkllm_kernels::tensors::{Layout, Tensors};
+use zkllm_kernels::{Integers, each_width};
 use zkllm_verifier::card::Card;
+
+/// Least and greatest weight of 16 bits, and of 32.
+const SHORT: (i64, i64) = (-(i16::MAX as i64), i16::MAX as i64);
+const LONG: (i64, i64) = (-(i32::MAX as i64), i32::MAX as i64);
+/// Weights that a thread rounds at a time at least.
+const RUN: usize = 1 << 12;
 
 /// The columns of the model, in the order of the program's axes.
 ///
@@ -22,14 +28,14 @@ pub fn weights(model: &Model, card: &Card) -> Result<Columns, QuantiseError> {
 /// As [`weights`].
 pub fn weights_by(multiply: Multiply<'_>, model: &Model, card: &Card) -> Result<Columns, QuantiseError> {
     let p = card.precision;
-    let score = 2f64.powi(p.score_scale as i32) / (2.0 * f64::from(card.pairs)).sqrt();
+    let score = power_of_two(p.score_scale) / (2.0 * f64::from(card.pairs)).sqrt();
     let weight = p.weight_fraction;
     let accumulated = p.norm_fraction + p.weight_fraction;
     let attention = Kind::AttentionNorm;
     let feed_forward = Kind::FeedForwardNorm;
     let mut columns = Columns::new();
     let mut add = |name, kinds: &[Kind], fraction: u32, factor: f64| {
-        let scale = 2f64.powi(fraction as i32) * factor;
+        let scale = power_of_two(fraction) * factor;
         let made = multiply.tensors().and_then(|tensors| made_there(tensors, model, kinds, scale));
         columns.insert(name, made.map_or_else(|| column(model, name, kinds, scale), Ok)?);
         Ok::<_, QuantiseError>(())
@@ -66,32 +72,36 @@ fn gains(model: &Model, kinds: &[Kind], layer: usize) -> Result<Vec<f64>, ModelE
     Ok(gains.into_iter().map(f64::from).collect())
 }
 
-/// One tensor of all its layers, times the gain of the second kind along its rows, times `scale`.
+/// One tensor of all its layers, times the gain of the second kind along its rows, times `scale`; of 16 bits each where these
+/// hold all. Weights are rounded twice, first for their range, so that nothing is beside a layer's tensor and the column.
+#[allow(clippy::unnecessary_cast)] // One of the widths is that of the rounded weights.
 fn column(model: &Model, name: &'static str, kinds: &[Kind], scale: f64) -> Result<Integers, QuantiseError> {
-    let mut narrow: Vec<i16> = Vec::new();
-    let mut wide: Option<Vec<i32>> = None;
-    for layer in 0..layers(model, kinds[0]) {
-        let values = model.tensor(kinds[0], layer)?;
-        let gains = gains(model, kinds, layer)?;
-        let rounded = |(index, &value): (usize, &f32)| (f64::from(value) * gains[index % gains.len()] * scale).round();
-        let rounded: Vec<f64> = values.par_iter().enumerate().map(rounded).collect();
-        if let Some(&value) = rounded.par_iter().find_first(|value| value.abs() > f64::from(i32::MAX)) {
-            return Err(QuantiseError::Weight { column: name, layer, value: value / scale });
+    let (layers, size) = (layers(model, kinds[0]), model.shape.dims(kinds[0]).iter().product::<usize>());
+    let (mut room, mut column) = (SHORT, Integers::zeros_for(layers * size, SHORT));
+    for layer in 0..layers {
+        let (values, gains) = (model.tensor(kinds[0], layer)?, gains(model, kinds, layer)?);
+        let rounded = |index: usize| (f64::from(values[index]) * gains[index % gains.len()] * scale).round();
+        let beyond = |(least, greatest): (i64, i64)| {
+            let beyond = move |&value: &f64| !(least as f64..=greatest as f64).contains(&value);
+            (0..size).into_par_iter().with_min_len(RUN).map(rounded).find_first(beyond)
+        };
+        if beyond(room).is_some() {
+            if let Some(value) = beyond(LONG) {
+                return Err(QuantiseError::Weight { column: name, layer, value: value / scale });
+            }
+            room = LONG;
+            column.widen(room);
         }
-        if wide.is_none() && rounded.par_iter().any(|value| value.abs() > f64::from(i16::MAX)) {
-            wide = Some(std::mem::take(&mut narrow).into_iter().map(i32::from).collect());
-        }
-        match &mut wide {
-            Some(wide) => wide.par_extend(rounded.par_iter().map(|&value| value as i32)),
-            None => narrow.par_extend(rounded.par_iter().map(|&value| value as i16)),
-        }
+        each_width!(Integers, &mut column, column => {
+            let places = column[layer * size..][..size].par_iter_mut().enumerate().with_min_len(RUN);
+            places.for_each(|(index, place)| *place = rounded(index) as _);
+        });
     }
-    Ok(wide.map_or(Integers::I16(narrow), Integers::I32))
+    Ok(column)
 }
 
 /// [`column`] of random weights made on a device, where all have 16 bits; `None` leaves it to the host.
 fn made_there(tensors: &dyn Tensors, model: &Model, kinds: &[Kind], scale: f64) -> Option<Integers> {
-    const SHORT: (i64, i64) = (-(i16::MAX as i64), i16::MAX as i64);
     let (layers, size) = (layers(model, kinds[0]), model.shape.dims(kinds[0]).iter().product());
     // A layer at a time, of 8 bytes and of 2.
     if size < tensors.least() || 10 * size > tensors.room() {

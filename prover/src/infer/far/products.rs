@@ -3,7 +3,7 @@
 use super::{There, magnitude, row_major};
 use crate::infer::evaluate::NARROW;
 use crate::infer::execute::Executor;
-use crate::infer::multiply::roles;
+use crate::infer::multiply::{roles, turns_narrowly};
 use crate::infer::tensor::Cells;
 use std::iter::zip;
 use std::ops::Range;
@@ -134,7 +134,7 @@ impl Executor<'_> {
             return None;
         }
         let (reading, bound) = self.far_reading(&product.left.sum, axes)?;
-        (bound << (rotary.fraction + 2) < NARROW).then_some(())?;
+        turns_narrowly(rotary, bound).then_some(())?;
         let turns = self.far_turns(tensors, rotary);
         let inner: usize = ranges[time + 1..axes.len() - 2].iter().map(Range::len).product();
         let values = tensors.read(&reading, 0, 0, None, Pairs::default());
