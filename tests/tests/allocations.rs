@@ -133,7 +133,8 @@ fn compare(name: &str, shape: Shape, length: usize, log: u32) {
         }
     };
     most();
-    session::receipt(&Cpu, &card, &columns, &secret, &statement, Randomness::known([2; 64]), &progress).expect("a receipt");
+    session::receipt(&Cpu, &card, &columns, &secret, &statement, Randomness::known([2; 64]), &progress)
+        .expect("a receipt");
     progress("end");
     let phases = phases.into_inner();
     let forecasts = [

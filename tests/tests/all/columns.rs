@@ -92,7 +92,10 @@ fn paddings(every: usize) {
             forgery.doctor_card();
             let (leaves, broken) = forgery.leaves();
             let verdict = forgery.attempt(leaves, true).1;
-            let without = (covered % every == 0).then(|| forgery.attempt(forgery.leaves().0, false).1);
+            let without = (covered % every == 0).then(|| {
+                let (leaves, _) = forgery.leaves();
+                forgery.attempt(leaves, false).1
+            });
             println!(
                 "{:36} {:10} {verdict:?}, without supports {without:?}, false: {broken:?}",
                 column.name,
