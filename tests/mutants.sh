@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Deletes one check of the verifier after the other in a copy of the tree, on both sides where the driver is shared, and
-# expects the tests to notice. Prints a table; exits with 1 if a mutant survives. Takes a build and a test run a mutant.
+# Deletes one check of the verifier after the other, on both sides where the driver is shared, and expects the tests to notice. Prints
+# a table; exits with 1 if a mutant survives. All mutants are built at once, in a copy of the tree, and a variable of the
+# environment says which of them is deleted (mutant schemata: Untch, Offutt, Harrold, ISSTA 1993): a mutant takes a test run.
 #
 #   tests/mutants.sh [NAME..]     all mutants, or those whose names contain one of the words
 set -euo pipefail
@@ -9,18 +10,17 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 export CARGO_TARGET_DIR=${MUTANTS_TARGET_DIR:-$root/target/mutants}
-export CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_INCREMENTAL=true
 (cd "$root" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -cf -) | tar -C "$copy" -xf -
 
 # name | the module of tests that knows it, or module:test | file under verifier/src | text, which occurs once | what stands in its
-# place. @ is a new line, @Q an upright bar.
+# place when it is deleted, or, with @M for "it is deleted", what stands there in both cases. @ is a new line, @Q an upright bar.
 #
 # Not here, for without it nothing more is accepted: the gate of the lookup tree's root, `Q * 1/Q = 1`, because the columns are
 # committed before alpha and beta are drawn and no denominator is 0 then but by chance.
 mutants=$(cat <<'LIST'
 support claims|lies:entries_outside|drive.rs|    driver.supports(&point);|    let _ = &point;
-support of causal columns|lies:entries_outside|opening.rs|            if full && !column.causal {|            if full || column.causal {
-zero statements|lies|drive.rs|    for zero in &plan.program.zeros {|    for zero in plan.program.zeros.iter().take(0) {
+support of causal columns|lies:entries_outside|opening.rs|full && !column.causal|full && (@M || !column.causal) || @M && column.causal
+zero statements|lies|drive.rs|    for zero in &plan.program.zeros {|    for zero in plan.program.zeros.iter().take(if @M { 0 } else { usize::MAX }) {
 number of commitments|attacks:another_statement|drive.rs|        return Err(Refusal::BadCard);|
 numerators|lies|tlookup.rs|        self.numerators(&point, p)?;|        let _ = p;
 denominators|lies|tlookup.rs|        self.denominators(challenges, &point, q)|        { let _ = (q, challenges); Ok(()) }
@@ -34,9 +34,9 @@ opening value|lies|opening.rs|        self.ledger.zero("opening.value", rest);| 
 rotary|lies|einsum.rs|self.ledger.zero("einsum.rotary", value.plus(-weight, a));|let _ = (value, weight);
 einsum operands|lies|einsum.rs|        self.ledger.gate("einsum.operands", a.clone(), b.clone(), value);|        let _ = value;
 einsum square|lies|einsum.rs|                self.ledger.gate("einsum.square", a.clone(), a.clone(), value);|                let _ = value;
-gates: left|lies|ledger.rs|self.zero("ledger.left",|let _ = (Form::constant(Fr::ZERO),
-gates: right|lies|ledger.rs|self.zero("ledger.right",|let _ = (Form::constant(Fr::ZERO),
-gates: product|lies|ledger.rs|        self.zero(@            "ledger.product",|        let _ = (@            "ledger.product",
+gates: left|lies|ledger.rs|        self.zero("ledger.left", sum(&short, &mut core::iter::once(f).chain(gates.iter().map(@Qgate@Q &gate.a)), f_z));|
+gates: right|lies|ledger.rs|        self.zero("ledger.right", sum(&short, &mut core::iter::once(g).chain(gates.iter().map(@Qgate@Q &gate.b)), g_z));|
+gates: product|lies|ledger.rs|        self.zero(@            "ledger.product",@            sum(&long, &mut core::iter::once(h).chain(gates.iter().map(@Qgate@Q &gate.c)).chain(high), f_z * g_z),@        );|
 ledger opening|lies|ledger.rs|return Err(Refusal::LedgerOpening);|
 ledger value|lies|ledger.rs|!msm(&bases, &scalars).is_zero()|false
 vector-matrix-vector|dory|dory.rs|return Err(Refusal::OpeningVmv);|
@@ -48,10 +48,10 @@ challenges that are 0|dory|dory.rs|challenge.inverse().ok_or(Refusal::Degenerate
 commitment in the transcript|dory|dory.rs|    channel.absorb("dory.commitment", &write_gt(&commitment));|
 point in the transcript|dory|dory.rs|        channel.absorb("dory.point", &write_scalar(coordinate));|        let _ = coordinate;
 link in the transcript|dory|dory.rs|    channel.absorb("dory.link", &write_g1(&link));|
-subgroup of G1|groups|groups.rs|section 6).@    if !point.is_in_correct_subgroup_assuming_on_curve() {|section 6).@    if false {
-subgroup of G2|groups|groups.rs|section 4).@    if !point.is_in_correct_subgroup_assuming_on_curve() {|section 4).@    if false {
+subgroup of G1|groups|groups.rs|section 6).@    if !point|section 6).@    if !@M && !point
+subgroup of G2|groups|groups.rs|section 4).@    if !point|section 4).@    if !@M && !point
 one encoding of the identity of GT|groups|groups.rs|if z.is_zero() { Ok(Gt::ZERO) } else { Err(Refusal::BadPoint) }|Ok(Gt::ZERO)
-subgroup of GT|groups|groups.rs|    if in_target_group(&value) {|    if true {
+subgroup of GT|groups|groups.rs|in_target_group(&value) {|in_target_group(&value) || @M {
 all bytes are read|bytes:receipts_of_other_lengths|verify.rs|    channel.finish()?;|
 fingerprint|attacks:another_statement|verify.rs|        return Err(Refusal::OtherCard);|
 card in the transcript|attacks:another_statement|drive.rs|    transcript.absorb("card", &card.to_bytes());|    let _ = card;
@@ -67,46 +67,46 @@ integers that wrap|programs|program/builder.rs|if bits < 250 { Ok(()) } else { E
 checks of programs|programs|program/builder.rs|        self.program.check()?;|
 coefficients of 128 bits|programs|program/check.rs|            return Err(Refusal::CouldWrap);|
 coefficients that the builder makes|programs|program/builder.rs|    if bits < i128::BITS - 1 { 1 << bits } else { i128::MAX }|    1i128.wrapping_shl(bits)
-axes of columns are distinct|programs|program/check.rs|        self.columns.iter().all(@Qcolumn@Q axes(&column.axes))@            && |        
-axes of lookups are distinct|programs|program/check.rs|            && self.lookups.iter().all(@Qlookup@Q axes(&lookup.axes))@|
-axes of zeros are distinct|vectors|program/check.rs|            && self.zeros.iter().all(@Qzero@Q axes(&zero.axes))@|
-axes of products are distinct|programs|program/check.rs|                axes(&product.axes) && product|                product
-axes of operands are distinct|programs|program/check.rs|axes(&operand.axes) && exists(&operand.sum, id)|exists(&operand.sum, id)
-products of earlier ones|programs|program/check.rs|Source::Product(id) => id < products,|Source::Product(id) => id < self.products.len() + 0 * products,
-lookups are rows|programs|program/check.rs|            && self.lookups_are_rows()@|
+axes of columns are distinct|programs|program/check.rs|self.columns.iter().all(@Qcolumn@Q axes(&column.axes))@|(@M || self.columns.iter().all(@Qcolumn@Q axes(&column.axes)))@
+axes of lookups are distinct|programs|program/check.rs|self.lookups.iter().all(@Qlookup@Q axes(&lookup.axes))|true
+axes of zeros are distinct|vectors|program/check.rs|self.zeros.iter().all(@Qzero@Q axes(&zero.axes))|true
+axes of products are distinct|programs|program/check.rs|axes(&product.axes) && product|(@M || axes(&product.axes)) && product
+axes of operands are distinct|programs|program/check.rs|axes(&operand.axes)|true
+products of earlier ones|programs|program/check.rs|id < products|id < self.products.len()
+lookups are rows|programs|program/check.rs|self.lookups_are_rows()|true
 lookups are rows, driven|programs|tlookup.rs|                        return Err(Refusal::BadCard);|
-witnesses are constrained|programs|program/check.rs|            && self.witnesses_are_constrained()@|
-a value constrains one witness|programs|program/check.rs|            if let Some(column) = subjects.max() {|            for column in subjects {
-coefficient of a witness|programs|program/check.rs|(term.coefficient.unsigned_abs() == 1 && one_to_one|(one_to_one
-a witness one to one|programs|program/check.rs|== 1 && one_to_one && once|== 1 && matches!(one_to_one, _) && once
-a witness once|programs|program/check.rs|one_to_one && once && is_own|one_to_one && matches!(once, _) && is_own
-axes of a witness|programs|program/check.rs|let is_own = column.axes == axes && column.causal|let is_own = column.causal
-causality of a witness|programs|program/check.rs|column.axes == axes && column.causal == causal && matches!|{ let _ = causal; column.axes == axes } && matches!
-axes of einsums|programs|program/check.rs|ProductKind::Einsum(right) => contracted(result, left, &right.axes),|ProductKind::Einsum(_) => true,
-results of operands|programs|program/check.rs|    result.iter().all(@Qaxis@Q left.contains(axis) @Q@Q right.contains(axis)) && left|    left
-sums over both operands|programs|program/check.rs| && left.iter().chain(right).all(shared)| && matches!(shared, _)
-pairs of scores|programs|program/check.rs|self.pair(result).is_some_and(apart) && contracted|self.pair(result).is_some() && matches!(apart, _) && contracted
-axes of rotary embeddings|programs|program/check.rs|result == left && ordered && two|result == left && matches!(ordered, _) && two
-halves of rotary embeddings|programs|program/check.rs|ordered && two && *fraction|ordered && matches!(two, _) && *fraction
-angles of rotary embeddings|programs|program/check.rs| && *fraction <= limits::ROTARY_FRACTION| && matches!(fraction, _)
-axes agree|programs|program/check.rs|            && self.axes_agree();|;
-axes of an operand agree|programs|program/check.rs|        columns && lookups && statements && products && zeros|        columns && lookups && statements && matches!(products, _) && zeros
-zeros within columns|vectors|program/check.rs| && products && zeros| && products && matches!(zeros, _)
-products at points|programs|program/check.rs|term.index.iter().all(point) && self.follows|matches!(point, _) && self.follows
-lists below their axes|programs|program/check.rs|list.iter().all(@Q&end@Q end <= length(*i)) && axes.len() == 2|axes.len() == 2
-lists within their axes|vectors|program/check.rs|list.iter().all(@Q&at@Q at < length(axis)) && |
-below in no operand|programs|program/check.rs|let (Reading::Whole, [Index::At(t), Index::At(i)]) = (reading, &term.index[..]) else|let (_, [Index::At(t), Index::At(i)]) = (reading, &term.index[..]) else
-triangles|programs|program/check.rs|        triangle && term.index.len() == source.len()|        matches!(triangle, _) && term.index.len() == source.len()
+witnesses are constrained|programs|program/check.rs|self.witnesses_are_constrained()|true
+a value constrains one witness|programs|program/check.rs|            if let Some(column) = subjects.max() {|            let subjects = subjects.collect::<alloc::collections::BTreeSet<_>>();@            for column in subjects.into_iter().rev().take(if @M { usize::MAX } else { 1 }) {
+coefficient of a witness|programs|program/check.rs|term.coefficient.unsigned_abs() == 1|true
+a witness one to one|programs|program/check.rs| && one_to_one && once| && (@M || one_to_one) && once
+a witness once|programs|program/check.rs|&& once && is_own|&& (@M || once) && is_own
+axes of a witness|programs|program/check.rs|column.axes == axes|true
+causality of a witness|programs|program/check.rs|column.causal == causal|true
+axes of einsums|programs|program/check.rs|contracted(result, left, &right.axes)|true
+results of operands|programs|program/check.rs|    result.iter().all(@Qaxis@Q left.contains(axis) @Q@Q right.contains(axis)) &&|    (@M || result.iter().all(@Qaxis@Q left.contains(axis) @Q@Q right.contains(axis))) &&
+sums over both operands|programs|program/check.rs|left.iter().chain(right).all(shared)|true
+pairs of scores|programs|program/check.rs|self.pair(result).is_some_and(apart)|(if @M { self.pair(result).is_some() } else { self.pair(result).is_some_and(apart) })
+axes of rotary embeddings|programs|program/check.rs| && ordered && two| && (@M || ordered) && two
+halves of rotary embeddings|programs|program/check.rs|&& two && *fraction|&& (@M || two) && *fraction
+angles of rotary embeddings|programs|program/check.rs|*fraction <= limits::ROTARY_FRACTION|true
+axes agree|programs|program/check.rs|self.axes_agree()|true
+axes of an operand agree|programs|program/check.rs| && products && zeros| && (@M || products) && zeros
+zeros within columns|vectors|program/check.rs|self.bits(&zero.axes) <= widest|true
+products at points|programs|program/check.rs|term.index.iter().all(point)|(@M || term.index.iter().all(point))
+lists below their axes|programs|program/check.rs|list.iter().all(@Q&end@Q end <= length(*i))|true
+lists within their axes|vectors|program/check.rs|list.iter().all(@Q&at@Q at < length(axis))|true
+below in no operand|programs|program/check.rs|        let (Reading::Whole, [Index::At(t)|        let reading = if @M { Reading::Whole } else { reading };@        let (Reading::Whole, [Index::At(t)
+triangles|programs|program/check.rs|triangle && term.index.len()|(@M || triangle) && term.index.len()
 points of equal lengths|weights|arith/mle.rs|if p.len() == q.len() { Ok(zip(p, q)) } else { Err(Refusal::BadCard) }|Ok(zip(p, q))
 points of the gates|ledger|ledger.rs|            return Err(Refusal::DegenerateChallenge);|
-a fold by zero|ledger|ledger.rs|let inverse = x.inverse().ok_or(Refusal::DegenerateChallenge)?;|let inverse = x.inverse().unwrap_or_default();
-points of polynomials|ledger|ledger.rs|.inverse().ok_or(Refusal::DegenerateChallenge)?;@            Ok(|.inverse().unwrap_or_default();@            Ok(
+a fold by zero|ledger|ledger.rs|x.inverse().ok_or(Refusal::DegenerateChallenge)?|x.inverse().unwrap_or_default()
+points of polynomials|ledger|ledger.rs|(factorials[k] * factorials[n - k] * difference).inverse().ok_or(Refusal::DegenerateChallenge)?|(factorials[k] * factorials[n - k] * difference).inverse().unwrap_or_default()
 work within limits|work|verify.rs|    limits.allow(&Work::of(&plan))?;|
-work of the specification|work|work.rs|work.units <= self.work.min(limits::WORK)|work.units <= self.work
-memory within limits|work|work.rs| && work.bytes <= self.memory|
-hidden characters in names|names|card.rs|        if name::fault(text).is_some() {|        if false {
-spaces in names|names|name.rs|    hidden.or(spaced.then_some(Fault::Space))|    { let _ = spaced; hidden }
-causal pair in a chunk|programs|plan.rs|pair(&column.axes) > 2 * chunk_log)|{ let _ = pair(&column.axes); false })
+work of the specification|work|work.rs|self.work.min(limits::WORK)|self.work
+memory within limits|work|work.rs|work.bytes <= self.memory|true
+hidden characters in names|names|card.rs|name::fault(text).is_some()|false
+spaces in names|names|name.rs|    hidden.or(spaced.then_some(Fault::Space))|    hidden
+causal pair in a chunk|programs|plan.rs|pair(&column.axes) > 2 * chunk_log|false
 program: remainder|attacks:a_wrong_value|program/builder.rs|        self.unsigned(&format!("{name}.remainder"), &axes, false, remainder, shift)|        let _ = remainder; Ok(())
 program: range of a result|lies:numbers_outside|program/builder.rs|        self.signed(&name, &axes, false, Sum::of(1, column, &axes), bits)|        let _ = (name, axes, bits); Ok(())
 program: range of a digit|attacks:a_wrong_value|program/builder.rs|            self.unsigned(&high, axes, causal, Sum::of(1, digit, axes), bits - low)?;|
@@ -122,57 +122,70 @@ program: margin|attacks:no_other_token|program/llama.rs|        builder.unsigned
 LIST
 )
 
-# Replaces the text in the file, or fails: the list must follow the code.
-edit() {
-    FILE=$1 OLD=$2 NEW=$3 python3 - <<'PY'
-import os, sys
-path, old, new = (os.environ[key] for key in ("FILE", "OLD", "NEW"))
-text = open(path).read()
-old, new = (text.replace("@Q", "|").replace("@", "\n") for text in (old, new))
-if text.count(old) != 1:
-    sys.exit(f"mutants.sh: {path} has {text.count(old)} times: {old}")
-open(path, "w").write(text.replace(old, new))
+# Writes all of them into the copy, or fails: the list must follow the code.
+MUTANTS=$mutants SOURCES=$copy/verifier/src python3 - <<'PY'
+import os, pathlib, sys
+
+sources = pathlib.Path(os.environ["SOURCES"])
+for number, line in enumerate(os.environ["MUTANTS"].split("\n")):
+    name, _, file, old, new = line.split("|", 4)
+    path = sources / file
+    text = path.read_text()
+    deleted = f"crate::mutants::deleted({number})"
+    if "@M" in new:
+        new = new.replace("@M", deleted)
+    elif old.rstrip().endswith((";", "}")):
+        new = f"if {deleted} {{ {new} }} else {{ {old} }}"
+    else:
+        new = f"(if {deleted} {{ {new} }} else {{ {old} }})"
+    old, new = (text.replace("@Q", "|").replace("@", "\n") for text in (old, new))
+    if text.count(old) != 1:
+        sys.exit(f"mutants.sh: {name}: {file} has {text.count(old)} times: {old}")
+    path.write_text(text.replace(old, new))
+
+with (sources / "lib.rs").open("a") as lib:
+    lib.write("""
+mod mutants {
+    extern crate std;
+    static DELETED: std::sync::LazyLock<Option<usize>> =
+        std::sync::LazyLock::new(|| std::env::var("MUTANT").ok().and_then(|number| number.parse().ok()));
+    pub fn deleted(number: usize) -> bool {
+        *DELETED == Some(number)
+    }
+}
+""")
 PY
-}
 
-# Quick to build, as the tests themselves are: what takes time in them is in the kernels, which no mutant changes.
-quick=()
-for crate in verifier prover; do quick+=(--config "profile.release.package.zkllm-$crate.opt-level=1"); done
-tests() { # what follows
-    (cd "$copy" && cargo "${quick[@]}" test --release -p zkllm-tests --test all "$@") >"$log" 2>&1
-}
+(cd "$copy" && cargo test --profile quick --workspace --test all --no-run)
+program=$(find "$CARGO_TARGET_DIR/quick/deps" -name 'all-*' -type f -executable -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
+log=$copy/log
+run() { (cd "$copy/tests" && MUTANT=$1 "$program" "$2") >"$log" 2>&1; } # number, filter
 
-survived=0
-while IFS='|' read -r name first file old new; do
+if ! run none ""; then
+    tail -20 "$log" >&2
+    echo "mutants.sh: the tests fail before anything is deleted" >&2
+    exit 1
+fi
+survived=0 number=-1
+while IFS='|' read -r name first _; do
+    number=$((number + 1))
     if [ $# -gt 0 ]; then
         wanted=
         for word in "$@"; do [[ $name == *"$word"* ]] && wanted=yes; done
         [ -n "$wanted" ] || continue
     fi
-    path=$copy/verifier/src/$file
-    log=$copy/log
-    cp "$path" "$copy/original"
-    edit "$path" "$old" "$new"
-    log=$copy/log
     verdict=SURVIVED
-    if ! tests --no-run; then
-        verdict="does not compile"
-        tail -20 "$log" >&2
-        survived=1
-    else
-        for suite in "$first" lies attacks columns frozen dory groups programs bytes end_to_end; do
-            [[ $suite == *:* ]] || suite=$suite:
-            if ! tests -- "${suite/:/::}"; then
-                verdict="killed by $(grep -m1 -oE '^test .* FAILED' "$log" | cut -d' ' -f2 || echo 'a test')"
-                # Of several the one whose lie is believed.
-                proved=$(grep -m1 -B1 -E 'a false statement was proved|a lie was accepted' "$log" | grep -oE "'[a-z_:]+'" | tr -d "'" || true)
-                [ -z "$proved" ] || verdict="killed by $proved"
-                break
-            fi
-        done
-    fi
+    for suite in "$first" lies attacks columns frozen dory groups programs bytes end_to_end; do
+        [[ $suite == *:* ]] || suite=$suite:
+        if ! run $number "${suite/:/::}"; then
+            verdict="killed by $(grep -m1 -oE '^test .* FAILED' "$log" | cut -d' ' -f2 || echo 'a test')"
+            # Of several the one whose lie is believed.
+            proved=$(grep -m1 -B1 -E 'a false statement was proved|a lie was accepted' "$log" | grep -oE "'[a-z_:]+'" | tr -d "'" || true)
+            [ -z "$proved" ] || verdict="killed by $proved"
+            break
+        fi
+    done
     [ "$verdict" != SURVIVED ] || survived=1
     printf '%-32s %s\n' "$name" "$verdict"
-    cp "$copy/original" "$path"
 done <<<"$mutants"
 exit $survived
