@@ -384,8 +384,8 @@ fn the_last_proof_on_the_unfolded_statement_is_refused() {
         (v1(0) * alpha + v1(1), v2(0) * alpha_inverse + v2(1))
     };
     // The prover's own blinding, in the order in which it draws it.
-    let mut draw = scalars("cheat");
-    let drawn: Vec<Fr> = (0..25).map(|_| draw()).collect();
+    let mut blinding = Blinding::seeded(b"cheat");
+    let drawn: Vec<Fr> = (0..25).map(|_| blinding.scalar()).collect();
     let &[c, d2, .., d1_left, d1_right, d2_left, d2_right, c_plus, c_minus, _, _, _, _, d, e, p1, p2, q, r] =
         &drawn[..]
     else {
