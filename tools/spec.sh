@@ -39,7 +39,7 @@ run grammar $kaitai/parsers tests/vectors
 
 say "vectors made again"
 rm -rf target/vectors
-cargo run --release -q --bin vectors -- all target/vectors
+cargo run --profile quick -q --bin vectors -- all target/vectors
 diff -r -x format.md -x README.md target/vectors tests/vectors
 
 say "a model file: receipt and inference"
@@ -49,7 +49,7 @@ rm -rf $out
 target/release/zkllm commit $model --out $out
 target/release/zkllm prove --card $out/model.card --model $model --prompt "In the beginning" --max-tokens 8 --out $out/answer.receipt
 spec/verify $out/model.card $out/answer.receipt
-cargo run --release -q --bin vectors -- inference --model $model --card $out/model.card --prompt "In the beginning" --max-tokens 8 --out $out/inference
+cargo run --profile quick -q --bin vectors -- inference --model $model --card $out/model.card --prompt "In the beginning" --max-tokens 8 --out $out/inference
 spec/infer $out/inference
 if [ -e target/demo/answer.receipt ]; then
     say "the receipt of make demo"

@@ -66,6 +66,11 @@ def _name(data):
         name = data.decode("utf-8")
     except UnicodeDecodeError:
         raise Refused("bad-card") from None
-    require(not any(low <= ord(c) <= high for c in name for low, high in HIDDEN), "bad-card")
-    require(name == name.strip(" ") and "  " not in name, "bad-card")
+    require(is_name(name), "bad-card")
     return name
+
+
+def is_name(text):
+    """Nothing in it is hidden or reorders the rest, and spaces stand one by one between words."""
+    hidden = any(low <= ord(c) <= high for c in text for low, high in HIDDEN)
+    return not hidden and text == text.strip(" ") and "  " not in text
