@@ -9,7 +9,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-export CARGO_TARGET_DIR=${MUTANTS_TARGET_DIR:-$root/target/mutants}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 (cd "$root" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -cf -) | tar -C "$copy" -xf -
 
 # name | the module of tests that knows it, or module:test | file under verifier/src | text, which occurs once | what stands in its
@@ -156,9 +156,9 @@ mod mutants {
 """)
 PY
 
-(cd "$copy" && cargo test --profile quick --workspace --test all --no-run)
-program=$(find "$CARGO_TARGET_DIR/quick/deps" -name 'all-*' -type f -executable -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
 log=$copy/log
+(cd "$copy" && cargo test --profile quick --workspace --test all --no-run) 2>&1 | tee "$log" >&2
+program=$(sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$log")
 run() { (cd "$copy/tests" && MUTANT=$1 "$program" "$2") >"$log" 2>&1; } # number, filter
 
 if ! run none ""; then

@@ -90,13 +90,23 @@ fn receipts_of_other_lengths_are_refused() {
 
 #[test]
 fn no_bytes_panic() {
+    bytes_do_not_panic(1000);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn many_bytes_do_not_panic() {
+    bytes_do_not_panic(20_000);
+}
+
+fn bytes_do_not_panic(rounds: usize) {
     let (_, card, receipt) = case();
     let mut state = 1u64;
     let mut random = |below: usize| {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 33) as usize % below.max(1)
     };
-    for round in 0..4000 {
+    for round in 0..rounds {
         // Absurd sizes and precisions, and receipts that name the card they are shown with.
         let mut card = card.clone();
         let commitments = card.len().min(160);
