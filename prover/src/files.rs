@@ -48,7 +48,12 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).saturating_add(1));
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(complain)?;
     if bytes.len() as u64 > limit {
-        return Err(FileError::because("read", path, &format!("no such file has more than {limit} bytes"), ""));
+        return Err(FileError::because(
+            "read",
+            path,
+            &format!("it has more than {limit} bytes"),
+            "; it is another kind of file",
+        ));
     }
     Ok(bytes)
 }
@@ -97,7 +102,9 @@ impl Output {
             return Ok(Self { path: None, replace });
         }
         let refuse = |why, advice| Err(FileError::because("write", path, why, advice));
-        if !matches!(path.components().next_back(), Some(Component::Normal(_))) {
+        let text = path.to_string_lossy();
+        let names_a_folder = text.ends_with(std::path::is_separator) || text.ends_with("/.");
+        if names_a_folder || !matches!(path.components().next_back(), Some(Component::Normal(_))) {
             return refuse("that is a folder", "; give the name of a file in it");
         }
         // Through links: what would be replaced is the file, not the link to it.
@@ -116,7 +123,8 @@ impl Output {
                 path.canonicalize().map_err(|why| FileError::new("write", path, &why))?
             }
             Err(_) if path.is_symlink() => return refuse("that is a link to nothing", "; give another path"),
-            Err(_) => path.to_path_buf(),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
+            Err(why) => return Err(FileError::new("write", path, &why)),
         };
         can_write(&path)?;
         Ok(Self { path: Some(path), replace })
@@ -166,7 +174,7 @@ pub fn write_all(moved: &[(PathBuf, PathBuf)], new: &[(&Path, &[u8], Readers)]) 
     let asides =
         new.iter().map(|(path, bytes, readers)| Aside::new(path, bytes, *readers)).collect::<Result<Vec<_>, _>>()?;
     for (from, to) in moved {
-        std::fs::rename(from, to).map_err(|why| FileError::new("rename", from, &why))?;
+        move_to(from, to).map_err(|why| FileError::new("rename", from, &why))?;
     }
     for (aside, (path, ..)) in asides.into_iter().zip(new) {
         aside.named(path, false)?;
@@ -175,13 +183,32 @@ pub fn write_all(moved: &[(PathBuf, PathBuf)], new: &[(&Path, &[u8], Readers)]) 
     Ok(())
 }
 
+/// Renames a file, and replaces nothing: another process may have taken the name.
+fn move_to(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // A file system that cannot say so.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => (),
+            done => return Ok(done?),
+        }
+    }
+    std::fs::hard_link(from, to)?;
+    std::fs::remove_file(from)
+}
+
 /// Whether a file can be made there. Folders that are missing are made when it is.
 ///
 /// # Errors
 /// Why not.
 pub fn can_write(path: &Path) -> Result<(), FileError> {
     let mut folder = folder(path);
-    while !folder.exists() {
+    while !folder.exists() && folder != Path::new(".") {
+        if folder.is_symlink() {
+            return Err(FileError::because("write", path, "its folder is a link to nothing", "; give another path"));
+        }
         folder = self::folder(folder);
     }
     let _files = written();
@@ -300,5 +327,27 @@ mod nameless {
 
     fn address(file: &File) -> std::path::PathBuf {
         format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_moved_replaces_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let (old, kept, new) = (path("model.secret"), path("model-1.secret"), path("new"));
+        std::fs::write(&old, "old").expect("written");
+        std::fs::write(&kept, "kept").expect("written");
+        assert!(write_all(&[(old.clone(), kept.clone())], &[(&new, b"new", Readers::Owner)]).is_err());
+        assert_eq!(std::fs::read(&old).expect("a file"), b"old");
+        assert_eq!(std::fs::read(&kept).expect("a file"), b"kept");
+        assert!(!new.exists());
+        std::fs::remove_file(&kept).expect("removed");
+        write_all(&[(old.clone(), kept.clone())], &[(&old, b"new", Readers::Owner)]).expect("written");
+        assert_eq!(std::fs::read(&kept).expect("a file"), b"old");
+        assert_eq!(std::fs::read(&old).expect("a file"), b"new");
     }
 }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use sha3::{Digest, Sha3_256};
 use zkllm_kernels::{Backend, Ints};
 use zkllm_verifier::card::Card;
+use zkllm_verifier::drive::PROTOCOL;
 use zkllm_verifier::groups;
 use zkllm_verifier::plan::Plan;
 use zkllm_verifier::program::{Origin, Program};
@@ -97,7 +98,7 @@ pub fn commit<B: Backend>(
         .collect();
     let weights = digest(columns);
     let said = Card { commitments: Vec::new(), ..card.clone() }.to_bytes();
-    let mut blinding = randomness.hedged("zkLLM card", [&weights[..], &said]);
+    let mut blinding = randomness.hedged("zkLLM card", [PROTOCOL.as_bytes(), &weights[..], &said]);
     let generators = Generators::new(plan.chunk_log);
     let bases = backend.prepare_bases(&generators.g1);
     let parts = chunks(&plan, &views);

@@ -230,7 +230,9 @@ impl Count<'_> {
         let tokens = program.lists.iter().map(|list| list.len() as u64).sum::<u64>();
         let bytes = [
             (1 << 20, 1),
-            (8_192, chunks),
+            // Of the last products of an opening, two for each of its rounds and more; of the first one, one for each chunk.
+            (80_000, s),
+            (10_240, chunks),
             (4_096, statements),
             (512, points),
             (40, self.weights),

@@ -126,10 +126,11 @@ impl Commit {
         let (mut card, columns) = quantise(&backend, &model, &self.settings.options(&model)?)?;
         let accuracy = self.accuracy(&model, &card, &columns)?;
         let secret = commit(&backend, &mut card, &columns)?;
-        folder.write(&card, &secret)?;
-        for (from, to) in &folder.kept {
+        let written = folder.write(&card, &secret);
+        for (from, to) in folder.kept.iter().filter(|(_, to)| to.exists()) {
             tell!("kept: what was {} is {} now", from.display(), to.display());
         }
+        written?;
         let (fingerprint, bytes) = (hex(&card.fingerprint()), card.to_bytes().len());
         let seconds = start.elapsed().as_secs_f64();
         if self.json {

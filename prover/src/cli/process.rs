@@ -22,7 +22,7 @@ pub fn guarded(run: impl FnOnce() -> Result<ExitCode>) -> ExitCode {
             tell!("zkllm: stopped by a fault of the program: {what}{at}; please report it with the command");
         });
     }));
-    let _ = ctrlc::set_handler(|| {
+    let _ = on_stop(|| {
         let written: Vec<String> = files::stop().iter().map(|path| path.display().to_string()).collect();
         match written.as_slice() {
             [] => tell!("\nzkllm: stopped; no file was written"),
@@ -31,6 +31,25 @@ pub fn guarded(run: impl FnOnce() -> Result<ExitCode>) -> ExitCode {
         exit(130);
     });
     ended(run)
+}
+
+/// Calls `stop` when the process is to end: but not for a signal that it was started to ignore, as `nohup` does.
+#[cfg(unix)]
+fn on_stop(stop: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    // Linux says what is ignored; elsewhere nothing is known to be.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| (ignored >> (signal - 1)) & 1 == 0);
+    let mut signals = signal_hook::iterator::Signals::new(wanted)?;
+    std::thread::spawn(move || signals.forever().for_each(|_| stop()));
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn on_stop(stop: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(stop)
 }
 
 /// The code of a command: 2 with a line on stderr for an error, for a panic, and where stdout did not take all that was

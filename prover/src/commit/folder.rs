@@ -43,7 +43,7 @@ impl Folder {
     /// # Errors
     /// See [`FolderError`].
     pub fn new(folder: &Path, force: bool) -> Result<Self, FolderError> {
-        let mut kept = Vec::new();
+        let mut there = Vec::new();
         for name in [CARD, SECRET] {
             let path = folder.join(name);
             can_write(&path)?;
@@ -51,10 +51,11 @@ impl Folder {
                 if !force {
                     return Err(FolderError::Taken(path));
                 }
-                kept.push((path.clone(), free(&path)));
+                there.push(path);
             }
         }
-        Ok(Self { folder: folder.to_path_buf(), kept })
+        let names = free(&there);
+        Ok(Self { folder: folder.to_path_buf(), kept: std::iter::zip(there, names).collect() })
     }
 
     /// Writes both. Where that is interrupted there is no new card.
@@ -68,13 +69,20 @@ impl Folder {
     }
 }
 
-/// A name that is free for what stands at `path`: with the first digits of the card's fingerprint.
-fn free(path: &Path) -> PathBuf {
-    let fingerprint = head(path).or_else(|| Some(hex(&Sha3_256::digest(read(path, limits::FILE).ok()?)[..4])));
-    let stem = fingerprint.map_or("model-old".to_string(), |digits| format!("model-{digits}"));
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    let names = (1..).map(|n| if n == 1 { format!("{stem}.{extension}") } else { format!("{stem}-{n}.{extension}") });
-    names.map(|name| path.with_file_name(name)).find(|path| path.symlink_metadata().is_err()).unwrap_or_default()
+/// Names that are free for what stands at `paths`, which belongs together: with the first digits of the card's fingerprint.
+fn free(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let digits =
+        |path: &PathBuf| head(path).or_else(|| Some(hex(&Sha3_256::digest(read(path, limits::FILE).ok()?)[..4])));
+    let stem = paths.iter().find_map(digits).map_or("model-old".to_string(), |digits| format!("model-{digits}"));
+    let under = |n: usize| {
+        let stem = if n == 1 { stem.clone() } else { format!("{stem}-{n}") };
+        let name = |path: &PathBuf| {
+            path.with_file_name(format!("{stem}.{}", path.extension().unwrap_or_default().to_string_lossy()))
+        };
+        paths.iter().map(name).collect::<Vec<_>>()
+    };
+    let are_free = |names: &Vec<PathBuf>| names.iter().all(|name| name.symlink_metadata().is_err());
+    (1..).map(under).find(are_free).unwrap_or_default()
 }
 
 /// The first digits of the fingerprint that a secret side names.

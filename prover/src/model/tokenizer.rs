@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::byte_level;
 use super::digest::Record;
@@ -78,7 +78,11 @@ impl Marks {
         if marks.keys().map(|text| text.len()).sum::<usize>() > MARKS {
             return Err(refuse(format!("control tokens of more than {MARKS} bytes")));
         }
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(marks.keys());
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            // The library's choice for few patterns takes a kilobyte for each of their bytes.
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(marks.keys());
         let finder = finder.map_err(|error| refuse(error.to_string()))?;
         Ok(Marks { finder: Some(finder), ids: marks.into_values().collect() })
     }

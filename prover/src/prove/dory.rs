@@ -9,7 +9,7 @@ use ark_ec::{CurveGroup, ScalarMul, VariableBaseMSM};
 use ark_ff::Field;
 use scale::add_scaled;
 use std::sync::Arc;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use zkllm_verifier::Fr;
 use zkllm_verifier::dory::{Ask, Message};
 use zkllm_verifier::groups::{G1, G2, Gt};
@@ -56,6 +56,7 @@ pub struct DoryProver {
 }
 
 /// `v2`: in the first round still multiples of one point.
+#[derive(Zeroize)]
 enum Right {
     Multiples(Vec<Fr>),
     Points(Vec<G2>),
@@ -221,9 +222,9 @@ impl DoryProver {
             (Message::LinkBlinding, self.opening.link_blinding),
         ];
         // Taken, so that no nonce answers two challenges.
-        let nonces = std::mem::take(&mut self.nonces);
-        let answer = |((message, secret), nonce)| (message, Element::Scalar(nonce + x * secret));
-        secrets.into_iter().zip(nonces).map(answer).collect()
+        let nonces = Zeroizing::new(std::mem::take(&mut self.nonces));
+        let answer = |((message, secret), nonce): (_, &Fr)| (message, Element::Scalar(x * secret + nonce));
+        secrets.into_iter().zip(nonces.iter()).map(answer).collect()
     }
 
     /// A round's first messages: `D1_half = <v1_half, Gamma2'>`, `D2_half = <Gamma1', v2_half>`, and
@@ -363,7 +364,8 @@ impl DoryProver {
     fn last_responses(&mut self, gamma: Fr, x: Fr) -> Vec<(Message, Element)> {
         let (v1, v2) = self.folded(gamma);
         let (d1, d2) = std::mem::take(&mut self.last);
-        let [p1, p2, q, r] = std::mem::take(&mut self.nonces)[..] else { unreachable!("nonces answer one challenge") };
+        let nonces = Zeroizing::new(std::mem::take(&mut self.nonces));
+        let [p1, p2, q, r] = nonces[..] else { unreachable!("nonces answer one challenge") };
         vec![
             (Message::W1, Element::G1((d1 + v1 * x).into())),
             (Message::W2, Element::G2((d2 + v2 * x).into())),
@@ -379,6 +381,9 @@ impl Drop for DoryProver {
         let Opening { row_commitments, combined_row, rho, value, link_blinding, .. } = &mut self.opening;
         row_commitments.zeroize();
         self.v1.zeroize();
+        self.v2.zeroize();
+        self.last.0.zeroize();
+        self.last.1.zeroize();
         for scalars in [combined_row, &mut self.nonces] {
             scalars.zeroize();
         }

@@ -76,6 +76,10 @@ fn what_stands_at_the_output_is_not_replaced() {
         fails(&try_("pipe", more), 2, "no regular file", None);
         fails(&try_("/dev/null", more), 2, "no regular file", None);
         fails(&try_("", more), 2, "a folder", None);
+        fails(&try_("new/", more), 2, "a folder", None);
+        fails(&try_("new/.", more), 2, "a folder", None);
+        fails(&try_("dangling/x", more), 2, "a link to nothing", None);
+        fails(&try_(&"x".repeat(300), more), 2, "too long", None);
         fails(&try_("old.receipt/x", more), 2, "Not a directory", None);
         fails(&try_("/proc/x/y", more), 2, "cannot write", None);
     }
@@ -179,6 +183,19 @@ fn an_interrupt_leaves_nothing_and_says_so() {
     let start = std::time::Instant::now();
     let (folder, _) = signalled("-KILL", |_| start.elapsed() > Duration::from_millis(400));
     assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+}
+
+#[test]
+fn who_is_to_outlive_a_terminal_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_zkllm")]);
+    let mut child =
+        shell.args(["commit", MODEL, "--chunk-log", "9", "--out"]).arg(folder.path()).spawn().expect("a shell");
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().is_ok_and(|status| status.success()));
+    assert!(child.wait().expect("it ends").success());
+    assert!(folder.path().join("model.card").exists());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Decides which programs mean what they say: every other one is refused before anything is proved. Spec: program.finish.
+//! Decides which programs are refused because no claim on them would mean what they say. Spec: program.finish.
 
 use super::*;
 use crate::limits;
@@ -81,7 +81,8 @@ impl Program {
         self.lookups.iter().all(|lookup| entries(lookup) == Some(lookup.values.len()))
     }
 
-    /// Every witness column is bounded by a value of a lookup, or defined by a zero statement. Spec: program.constrained.
+    /// Every witness column is read for itself by a value of a lookup or by a zero statement. What these leave to it, together, is one
+    /// value only if the program's author has proved so. Spec: program.constrained.
     fn witnesses_are_constrained(&self) -> bool {
         let mut constrained = vec![false; self.columns.len()];
         for (sum, axes, causal) in self.statements() {
@@ -164,7 +165,7 @@ impl Program {
         sum.terms.iter().all(|term| {
             let named: Vec<AxisId> = term.index.iter().filter_map(|index| index.reader()).collect();
             let once = named.iter().enumerate().all(|(at, axis)| axes.contains(axis) && !named[..at].contains(axis));
-            let fits = match term.source {
+            let fits = || match term.source {
                 Source::Column(id) => self.follows(term, &self.columns[id].axes, axes, reading),
                 Source::Product(id) => {
                     // It is claimed at a point: no vector stands for one of its axes.
@@ -178,7 +179,7 @@ impl Program {
                 }
                 Source::Below(list) => self.is_below(term, list, axes, reading),
             };
-            once && fits
+            once && fits()
         })
     }
 

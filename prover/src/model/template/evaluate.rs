@@ -59,7 +59,7 @@ fn own_attribute(value: &Value, name: &str) -> Outcome<Option<Value>> {
     }
     let changing = known(builtins::CHANGING, name).is_some();
     let forbidden =
-        || Value::undefined(format!("access to attribute '{name}' of '{}' object is unsafe.", value.kind()));
+        || Value::undefined(format!("access to attribute '{name:.64}' of '{}' object is unsafe.", value.kind()));
     match value {
         Value::Undefined(message) => Err(failed(&**message)),
         Value::List(_) => Ok(method(builtins::LIST_METHODS).map(|method| if changing { forbidden() } else { method })),
@@ -84,8 +84,8 @@ fn own_attribute(value: &Value, name: &str) -> Outcome<Option<Value>> {
 /// What stands where a value has no attribute or item.
 fn absent(value: &Value, name: &str) -> Value {
     let message = match value {
-        Value::None => format!("'None' has no attribute '{name}'"),
-        other => format!("'{} object' has no attribute '{name}'", other.kind()),
+        Value::None => format!("'None' has no attribute '{name:.64}'"),
+        other => format!("'{} object' has no attribute '{name:.64}'", other.kind()),
     };
     Value::undefined(message)
 }
@@ -212,6 +212,7 @@ impl<'a> Renderer<'a> {
             self.purse.pay_for(2 * dict.entries.len())?;
             for (key, value) in &dict.entries {
                 let name = key.as_text().ok_or_else(|| failed("a keyword that is no text"))?;
+                self.purse.pay(name.len())?;
                 if passed.keyword.iter().any(|(other, _)| other == name) {
                     return Err(failed(format!("two values for `{name}`")));
                 }

@@ -66,7 +66,8 @@ impl Parser {
     fn dotted_name(&mut self) -> Outcome<String> {
         let mut name = self.name()?;
         while self.skip(".") {
-            name = format!("{name}.{}", self.name()?);
+            name.push('.');
+            name.push_str(&self.name()?);
         }
         Ok(name)
     }
@@ -75,6 +76,7 @@ impl Parser {
         let known = self.unknown.len();
         let mut value = self.or()?;
         while self.skip_name("if") {
+            self.link()?;
             let test = self.or()?;
             let other = if self.skip_name("else") { Some(Box::new(self.deeper(Parser::choice)?)) } else { None };
             self.unknown.truncate(known);

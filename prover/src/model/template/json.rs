@@ -1,6 +1,6 @@
 //! Decides what `tojson` writes: Python's `json.dumps` as transformers calls it.
 
-use super::value::{Dict, Value, order};
+use super::value::{Dict, Value, order, sorted};
 use super::{Outcome, Purse, failed, print, refused};
 
 /// How a value is written.
@@ -48,17 +48,8 @@ impl Writer<'_> {
     fn dict(&mut self, dict: &Dict, level: usize) -> Outcome<()> {
         let mut entries: Vec<&(Value, Value)> = dict.entries.iter().collect();
         if self.style.sorted {
-            self.purse.pay_for(entries.len())?;
-            let mut fault = None;
-            entries.sort_by(|a, b| {
-                order(&a.0, &b.0, self.purse).unwrap_or_else(|error| {
-                    fault = Some(error);
-                    std::cmp::Ordering::Equal
-                })
-            });
-            if let Some(fault) = fault {
-                return Err(fault);
-            }
+            self.purse.pay_for(2 * entries.len())?;
+            entries = sorted(entries, &|a, b| order(&a.0, &b.0, self.purse))?;
         }
         let write = |writer: &mut Self, (key, value): &(Value, Value)| {
             match key {
@@ -70,6 +61,7 @@ impl Writer<'_> {
                 }
                 other => return Err(failed(format!("a {} is no key of JSON", other.kind()))),
             }
+            writer.purse.pay(writer.style.separators[1].len())?;
             writer.out.push_str(&writer.style.separators[1]);
             writer.value(value, level + 1)
         };
@@ -143,7 +135,10 @@ impl Writer<'_> {
 pub fn style([ascii, indent, separators, sorted]: [Option<Value>; 4], purse: &Purse) -> Outcome<Style> {
     let indent = match indent.unwrap_or(Value::None) {
         Value::None => None,
-        Value::Text(text) | Value::Safe(text) => Some(text.to_string()),
+        Value::Text(text) | Value::Safe(text) => {
+            purse.pay(text.len())?;
+            Some(text.to_string())
+        }
         other => {
             let count = other.as_int().ok_or_else(|| failed(format!("an indent that is a {}", other.kind())))?;
             let count = usize::try_from(count).unwrap_or(0);
@@ -154,7 +149,10 @@ pub fn style([ascii, indent, separators, sorted]: [Option<Value>; 4], purse: &Pu
     let separators = match separators.unwrap_or(Value::None) {
         Value::None => [if indent.is_some() { "," } else { ", " }.to_string(), ": ".to_string()],
         Value::Tuple(items) | Value::List(items) => match items.values.as_slice() {
-            [Value::Text(between), Value::Text(after)] => [between.to_string(), after.to_string()],
+            [Value::Text(between), Value::Text(after)] => {
+                purse.pay(between.len() + after.len())?;
+                [between.to_string(), after.to_string()]
+            }
             _ => return Err(failed("separators that are not two texts")),
         },
         _ => return Err(refused("separators that are not in a tuple")),

@@ -20,6 +20,9 @@ pub enum Token {
     End,
 }
 
+/// Bytes of the longest name.
+const NAME: usize = 256;
+
 const OPERATORS: [&str; 26] = [
     "**", "//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".",
     ":", "|", ",", ";",
@@ -234,6 +237,10 @@ impl Lexer<'_> {
         let name = self.rest()[..length].to_string();
         if !name.is_ascii() {
             return Err(refused(format!("the name {name:?}, which is not ASCII,")));
+        }
+        // It is copied wherever it is used, and nobody pays for that.
+        if length > NAME {
+            return Err(refused(format!("a name of more than {NAME} bytes")));
         }
         self.pass(length);
         self.tokens.push(Token::Name(name));

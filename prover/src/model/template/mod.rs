@@ -50,7 +50,13 @@ impl std::fmt::Display for Fault {
 
 /// What jinja2 refuses too.
 fn failed(reason: impl Into<String>) -> Fault {
-    Fault(reason.into())
+    let mut reason = reason.into();
+    // It quotes the template, whose words may be long.
+    if let Some((end, _)) = reason.char_indices().nth(600) {
+        reason.truncate(end);
+        reason.push_str("..");
+    }
+    Fault(reason)
 }
 
 /// What jinja2 would do.

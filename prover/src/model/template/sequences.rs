@@ -1,11 +1,9 @@
 //! Decides what filters that go through values do: choosing, ordering, looking up attributes.
 
-use std::cmp::Ordering;
-
 use super::evaluate::Passed;
 use super::render::Renderer;
 use super::syntax::{Operator, Relation};
-use super::value::{Value, equal, order};
+use super::value::{Value, equal, order, sorted};
 use super::{Outcome, failed, operators, refused};
 
 /// The key by which text is compared where its case does not matter.
@@ -103,21 +101,14 @@ impl Renderer<'_> {
     }
 
     /// Values with their keys in order.
-    fn sorted(&self, mut keyed: Vec<(Value, Value)>, reverse: bool) -> Outcome<Vec<Value>> {
-        self.purse.pay_for(2 * keyed.len())?;
-        let mut fault = None;
-        keyed.sort_by(|a, b| {
-            let order = order(&a.0, &b.0, &self.purse).unwrap_or_else(|error| {
-                fault.get_or_insert(error);
-                Ordering::Equal
-            });
+    fn sorted(&self, keyed: Vec<(Value, Value)>, reverse: bool) -> Outcome<Vec<Value>> {
+        self.purse.pay_for(3 * keyed.len())?;
+        let order = |a: &(Value, Value), b: &(Value, Value)| {
+            let order = order(&a.0, &b.0, &self.purse)?;
             // Equal ones stay in their order either way.
-            if reverse { order.reverse() } else { order }
-        });
-        match fault {
-            Some(fault) => Err(fault),
-            None => Ok(keyed.into_iter().map(|(_, value)| value).collect()),
-        }
+            Ok(if reverse { order.reverse() } else { order })
+        };
+        Ok(sorted(keyed, &order)?.into_iter().map(|(_, value)| value).collect())
     }
 
     pub fn ordering_filter(&mut self, name: &str, value: Value, passed: Passed) -> Outcome<Value> {

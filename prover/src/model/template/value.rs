@@ -353,6 +353,24 @@ pub fn equal(a: &Value, b: &Value, purse: &Purse) -> Outcome<bool> {
     })
 }
 
+/// `values` in order, equal ones as they stood. The first comparison that fails ends it: the library's sorts need an order of all.
+pub fn sorted<T>(mut values: Vec<T>, order: &impl Fn(&T, &T) -> Outcome<Ordering>) -> Outcome<Vec<T>> {
+    if values.len() < 2 {
+        return Ok(values);
+    }
+    let upper = values.split_off(values.len() / 2);
+    let mut merged = Vec::with_capacity(values.len() + upper.len());
+    let mut lower = sorted(values, order)?.into_iter().peekable();
+    let mut upper = sorted(upper, order)?.into_iter().peekable();
+    while let (Some(low), Some(high)) = (lower.peek(), upper.peek()) {
+        let next = if order(high, low)? == Ordering::Less { &mut upper } else { &mut lower };
+        merged.extend(next.next());
+    }
+    merged.extend(lower);
+    merged.extend(upper);
+    Ok(merged)
+}
+
 /// How `a` and `b` are ordered.
 pub fn order(a: &Value, b: &Value, purse: &Purse) -> Outcome<Ordering> {
     purse.pay(8)?;
