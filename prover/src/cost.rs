@@ -50,7 +50,7 @@ pub struct OnHost {
     pub held: u64,
     /// Of a layer in the making, beside a part of the witness.
     pub inference: u64,
-    /// Of the work of all threads on rows of commitments.
+    /// Of the work of all threads on rows of commitments, and of the pieces of a chunk once more, in their order.
     pub commit: u64,
     /// Of row numbers of lookups that no column holds, until the tree is done.
     pub rows: u64,
@@ -203,9 +203,10 @@ impl Cost {
         let row_points = (2 * plan.model_chunks + plan.witness_chunks) as u64 * side;
         let points = row_points + side * (1 + MULTIPLES);
         cost.on_host.held += points * size_of::<G1Affine>() as u64 + side * size_of::<G2Affine>() as u64;
-        cost.on_host.held += piece_count(plan) * size_of::<Piece>() as u64;
+        let pieces = piece_count(plan) * size_of::<Piece>() as u64;
+        cost.on_host.held += pieces;
         cost.on_host.inference += 2 * 8 * largest;
-        cost.on_host.commit = WORK * rayon::current_num_threads() as u64;
+        cost.on_host.commit = WORK * rayon::current_num_threads() as u64 + pieces;
         cost.on_host.tree = tree_bytes(rows);
         cost.on_host.opening = opening_bytes(plan);
         cost.on_gpu.leaves = rows;
