@@ -120,15 +120,6 @@ fn memory_bytes() -> Option<u64> {
 }
 
 /// The most memory the process has held, in bytes, if the system says.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
-}
-
-/// Elsewhere none says it cheaply.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn peak_bytes() -> Option<u64> {
-    None
+    Some(process::status("VmHWM:")?.trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }

@@ -33,14 +33,17 @@ pub fn guarded(run: impl FnOnce() -> Result<ExitCode>) -> ExitCode {
     ended(run)
 }
 
+/// What Linux says of this process under that name; no other system does.
+pub fn status(name: &str) -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_string())
+}
+
 /// Calls `stop` when the process is to end: but not for a signal that it was started to ignore, as `nohup` does.
 #[cfg(unix)]
 fn on_stop(stop: impl Fn() + Send + 'static) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    // Linux says what is ignored; elsewhere nothing is known to be.
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let ignored = status("SigIgn:").and_then(|mask| u64::from_str_radix(&mask, 16).ok()).unwrap_or(0);
     let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| (ignored >> (signal - 1)) & 1 == 0);
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     std::thread::spawn(move || signals.forever().for_each(|_| stop()));

@@ -106,8 +106,7 @@ fn paddings(every: usize) {
             forgery.infer(&[id]);
             forgery.doctor_card();
             let (leaves, broken) = forgery.leaves();
-            let verdict = forgery.attempt(leaves, true).1;
-            let (leaves, _) = forgery.leaves();
+            let verdict = forgery.attempt(leaves.clone(), true).1;
             let without = forgery.attempt(leaves, false).1;
             println!(
                 "{:36} {:10} {verdict:?}, without supports {without:?}, false: {broken:?}",

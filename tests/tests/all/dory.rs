@@ -240,26 +240,25 @@ fn exchanged_halves_of_the_point_are_refused() {
     assert_eq!(instance.refused(|_, _| {}), Refusal::OpeningFinal);
 }
 
-#[test]
-fn exchanged_rows_are_refused() {
-    let honest = Instance::new(2, "rows");
+/// What is said of another matrix than the committed one, opened at the same point.
+fn refused_for_another(seed: &str, change: impl FnOnce(&mut Vec<Vec<Fr>>)) -> Refusal {
+    let honest = Instance::new(2, seed);
     let mut matrix = honest.matrix.clone();
-    matrix.swap(1, 2);
+    change(&mut matrix);
     let Opening { rows, columns, rho, link_blinding, .. } = honest.opening.clone();
     let mut other = Instance::of(matrix, rows, columns, rho, link_blinding);
     other.statement.commitment = honest.statement.commitment;
-    assert_eq!(other.refused(|_, _| {}), Refusal::OpeningFinal);
+    other.refused(|_, _| {})
+}
+
+#[test]
+fn exchanged_rows_are_refused() {
+    assert_eq!(refused_for_another("rows", |matrix| matrix.swap(1, 2)), Refusal::OpeningFinal);
 }
 
 #[test]
 fn another_matrix_is_refused() {
-    let honest = Instance::new(2, "matrix");
-    let mut matrix = honest.matrix.clone();
-    matrix[3][1] += Fr::ONE;
-    let Opening { rows, columns, rho, link_blinding, .. } = honest.opening.clone();
-    let mut other = Instance::of(matrix, rows, columns, rho, link_blinding);
-    other.statement.commitment = honest.statement.commitment;
-    assert_eq!(other.refused(|_, _| {}), Refusal::OpeningFinal);
+    assert_eq!(refused_for_another("matrix", |matrix| matrix[3][1] += Fr::ONE), Refusal::OpeningFinal);
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn failed(reason: impl Into<String>) -> Fault {
 
 /// What jinja2 would do.
 fn refused(what: impl Into<String>) -> Fault {
-    Fault(format!("{} is not supported in a template here", what.into()))
+    failed(format!("{} is not supported in a template here", what.into()))
 }
 
 /// What Python takes for a space.
